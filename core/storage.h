@@ -1,0 +1,51 @@
+// The memory behind tensors: one block, shared by every view of it, with a count of the writes to it.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+#include "allocator.h"
+
+namespace percale {
+
+/// A block of memory on a device. Views share it; it goes back to its pool when the last of them is gone.
+class Storage {
+ public:
+  /// `bytes` from the current pool of `device`, uninitialised.
+  Storage(size_t bytes, Device device)
+      : pool_(current_pool(device)), data_(pool_->allocate(bytes)), bytes_(bytes), device_(device) {}
+  /// Foreign memory; `deleter` is called with it at the end.
+  Storage(void* data, size_t bytes, Device device, std::function<void(void*)> deleter)
+      : deleter_(std::move(deleter)), data_(data), bytes_(bytes), device_(device) {}
+  ~Storage() {
+    if (pool_) pool_->release(data_, bytes_);
+    else if (deleter_) deleter_(data_);
+  }
+  Storage(const Storage&) = delete;
+
+  void* data() const { return data_; }
+  size_t bytes() const { return bytes_; }
+  Device device() const { return device_; }
+
+  /// Grows with every write through any view: how autograd notices that a saved value has changed.
+  uint64_t version() const { return version_.load(std::memory_order_relaxed); }
+  /// The operation that wrote last, or null.
+  const char* writer() const { return writer_; }
+  void mark_written(const char* operation) {
+    version_.fetch_add(1, std::memory_order_relaxed);
+    writer_ = operation;
+  }
+
+ private:
+  std::shared_ptr<MemoryPool> pool_;
+  std::function<void(void*)> deleter_;
+  void* data_;
+  size_t bytes_;
+  Device device_;
+  std::atomic<uint64_t> version_{0};
+  const char* writer_ = nullptr;
+};
+
+}  // namespace percale
