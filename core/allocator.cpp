@@ -47,7 +47,7 @@ struct Registry {
 
   std::shared_ptr<MemoryPool> enroll(std::shared_ptr<MemoryPool> pool) {
     const std::lock_guard lock(mutex);
-    std::erase_if(pools, [](const auto& entry) { return entry.expired(); });
+    std::erase_if(pools, [&](const auto& entry) { return entry.expired() || entry.lock() == pool; });
     pools.push_back(pool);
     return pool;
   }

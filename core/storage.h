@@ -5,13 +5,35 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <vector>
 
 #include "allocator.h"
 
 namespace percale {
 
+class Storage;
+
+/// While it lives, notes whose memory this thread's in-place operations write: what a captured graph will write again.
+class WriteLog {
+ public:
+  WriteLog() : previous_(current()) { current() = this; }
+  ~WriteLog() { current() = previous_; }
+  WriteLog(const WriteLog&) = delete;
+
+  static WriteLog*& current() {
+    thread_local WriteLog* log = nullptr;
+    return log;
+  }
+  void add(std::weak_ptr<Storage> storage) { written_.push_back(std::move(storage)); }
+  std::vector<std::weak_ptr<Storage>> take() { return std::move(written_); }
+
+ private:
+  WriteLog* previous_;
+  std::vector<std::weak_ptr<Storage>> written_;
+};
+
 /// A block of memory on a device. Views share it; it goes back to its pool when the last of them is gone.
-class Storage {
+class Storage : public std::enable_shared_from_this<Storage> {
  public:
   /// `bytes` from the current pool of `device`, uninitialised.
   Storage(size_t bytes, Device device)
@@ -36,6 +58,7 @@ class Storage {
   void mark_written(const char* operation) {
     version_.fetch_add(1, std::memory_order_relaxed);
     writer_ = operation;
+    if (WriteLog* log = WriteLog::current()) log->add(weak_from_this());
   }
 
  private:
