@@ -5,11 +5,11 @@ find_package(OpenMP REQUIRED COMPONENTS CXX)
 find_package(fmt REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(ZLIB REQUIRED)
-find_package(CURL REQUIRED)
+find_package(CURL REQUIRED)  # its headers: a download opens the library, whose two dozen friends nobody else should pay for
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(cairo REQUIRED IMPORTED_TARGET cairo)
 
-set(PERCALE_LIBRARIES DNNL::dnnl hwy::hwy OpenMP::OpenMP_CXX fmt::fmt ZLIB::ZLIB CURL::libcurl PkgConfig::cairo
+set(PERCALE_LIBRARIES DNNL::dnnl hwy::hwy OpenMP::OpenMP_CXX fmt::fmt ZLIB::ZLIB PkgConfig::cairo
                       $<BUILD_INTERFACE:nlohmann_json::nlohmann_json> ${CMAKE_DL_LIBS})
 if(PERCALE_GPU STREQUAL "cuda")
   list(APPEND PERCALE_LIBRARIES CUDA::cudart_static)

@@ -1,26 +1,37 @@
 # The compiler flags of Percale's own sources, kept in one target that nothing outside this tree ever sees.
 add_library(percale_flags INTERFACE)
-set(percale_cxx_flags -Wall -Wextra -Werror -ffp-contract=off)
+set(percale_cxx_flags -Wall -Wextra -ffp-contract=off)
+if(PROJECT_IS_TOP_LEVEL)  # another project's compiler may warn of what ours has not heard of
+  list(APPEND percale_cxx_flags -Werror)
+endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   # clang counts a lambda's unused init-capture and gcc does not; -Wpass-failed is a note about a loop left as it was.
   list(APPEND percale_cxx_flags -Wno-unused-lambda-capture -Wno-pass-failed)
 endif()
 
 # -fmad=false is nvcc's -ffp-contract=off: a fused multiply-add stands only where it is written, so the twins agree.
-set(percale_cuda_flags -fmad=false -lineinfo --expt-relaxed-constexpr --extended-lambda --Werror=all-warnings
-                       -Xcompiler=-Wall,-Wextra,-Werror,-ffp-contract=off)
+set(percale_cuda_flags -fmad=false -lineinfo --expt-relaxed-constexpr --extended-lambda -Xcompiler=-Wall,-Wextra,-ffp-contract=off)
+if(PROJECT_IS_TOP_LEVEL)
+  list(APPEND percale_cuda_flags --Werror=all-warnings -Xcompiler=-Werror)
+endif()
 target_compile_options(percale_flags INTERFACE "$<$<COMPILE_LANGUAGE:CXX>:${percale_cxx_flags}>"
                                                "$<$<COMPILE_LANGUAGE:CUDA>:${percale_cuda_flags}>")
 target_compile_features(percale_flags INTERFACE cxx_std_20)
-if(PERCALE_GPU STREQUAL "cuda")
+if(CMAKE_CUDA_COMPILER)
   target_compile_features(percale_flags INTERFACE cuda_std_20)
 endif()
 
+set(percale_sanitizers)
 if(PERCALE_SANITIZE)
-  set(percale_sanitizers -fsanitize=${PERCALE_SANITIZE} -fno-omit-frame-pointer -g)
+  list(APPEND percale_sanitizers -fsanitize=${PERCALE_SANITIZE} -fno-omit-frame-pointer)
   if(PERCALE_SANITIZE MATCHES "undefined")
     list(APPEND percale_sanitizers -fno-sanitize-recover=undefined)
   endif()
+endif()
+if(PERCALE_FUZZ)
+  list(APPEND percale_sanitizers -fsanitize=fuzzer-no-link)
+endif()
+if(percale_sanitizers)
   add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:${percale_sanitizers}>")
   add_link_options(${percale_sanitizers})
 endif()

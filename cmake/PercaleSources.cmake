@@ -40,3 +40,10 @@ elseif(PERCALE_GPU STREQUAL "emulator")
 else()
   list(FILTER PERCALE_SOURCES EXCLUDE REGEX "/core/cuda/")
 endif()
+
+# nvcc's opinion of the kernels, where the toolkit is there but cuDNN's headers are not.
+if(PERCALE_CHECK_DEVICE_CODE AND CMAKE_CUDA_COMPILER AND NOT PERCALE_GPU AND percale_device_sources)
+  add_library(percale_device_code OBJECT EXCLUDE_FROM_ALL ${percale_device_sources})
+  target_compile_definitions(percale_device_code PRIVATE PERCALE_HAS_CUDA=1 PERCALE_EMULATOR=0)
+  target_link_libraries(percale_device_code PRIVATE percale_flags)
+endif()

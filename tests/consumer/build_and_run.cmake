@@ -1,0 +1,35 @@
+# Builds main.cpp in one of three ways (find_package, pkg_config, add_subdirectory) and runs it.
+set(folder ${build}/${way})
+file(REMOVE_RECURSE ${folder})
+file(MAKE_DIRECTORY ${folder})
+
+function(run)
+  execute_process(COMMAND ${ARGV} WORKING_DIRECTORY ${folder} RESULT_VARIABLE result OUTPUT_VARIABLE output
+                  ERROR_VARIABLE output)
+  message("${output}")
+  if(NOT result EQUAL 0)
+    list(JOIN ARGV " " command)
+    message(FATAL_ERROR "${command}: ${result}")
+  endif()
+  set(output "${output}" PARENT_SCOPE)
+endfunction()
+
+if(way STREQUAL "pkg_config")
+  file(GLOB_RECURSE package ${installed}/percale.pc)
+  get_filename_component(package ${package} DIRECTORY)
+  set(ENV{PKG_CONFIG_PATH} ${package})
+  set(ENV{LD_LIBRARY_PATH} ${package}/..)
+  run(sh -c "c++ -std=c++20 -Wall -Wextra -Werror ${source}/tests/consumer/main.cpp -o consumer $(pkg-config --cflags --libs percale)")
+elseif(way STREQUAL "find_package")
+  run(${CMAKE_COMMAND} -G ${generator} -S ${source}/tests/consumer/installed -B . -D CMAKE_PREFIX_PATH=${installed})
+  run(${CMAKE_COMMAND} --build .)
+else()
+  # The whole library once more: as a shared one, without optimization and for the CPU, to have tried those as well.
+  run(${CMAKE_COMMAND} -G ${generator} -S ${source}/tests/consumer/add_subdirectory -B . -D PERCALE_SOURCE=${source}
+      -D PERCALE_GPU=off -D BUILD_SHARED_LIBS=ON -D CMAKE_CXX_FLAGS=-O0)
+  run(${CMAKE_COMMAND} --build . --parallel)
+endif()
+run(./consumer)
+if(NOT output MATCHES "percale ${version}")
+  message(FATAL_ERROR "expected percale ${version}, got ${output}")
+endif()
