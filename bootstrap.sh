@@ -71,7 +71,7 @@ look_around() {
   echo "CUDA toolkit: $("$nvcc" --version | sed -n 's/.*release \([0-9.]*\).*/\1/p') ($nvcc)"
   local header=build/cudnn.txt
   mkdir -p build
-  cmake -D CMAKE_MODULE_PATH="$PWD/cmake" -D CMAKE_FIND_LIBRARY_PREFIXES=lib -P cmake/print_cudnn.cmake > $header 2>&1 || true
+  cmake -D CMAKE_MODULE_PATH="$PWD/cmake" -P cmake/print_cudnn.cmake > $header 2>&1 || true
   cudnn=$(sed -n 's/.*cuDNN //p' $header)
   if [ -n "$cudnn" ]; then
     echo "cuDNN: $cudnn"
@@ -206,7 +206,7 @@ run_tests() {
   setarch "$(uname -m)" -R true 2> /dev/null && as_is=(setarch "$(uname -m)" -R)
   "${as_is[@]}" ctest --test-dir build/all -j "$jobs" --output-on-failure --no-label-summary --quiet \
     --output-log build/log/ctest.txt || status=$?
-  grep -E '\*\*\*(Failed|Timeout|Exception|Not Run)' build/log/ctest.txt || true
+  awk '/\*\*\*(Failed|Timeout|Exception|Not Run)/ { show = 40 } /^ +Start +[0-9]+:/ { show = 0 } show-- > 0' build/log/ctest.txt | head -400
   say "Skipped, and why"
   print_skips build/all/Testing/Temporary/LastTest.log
   say "All of it took $((SECONDS / 60)) min $((SECONDS % 60)) s; the tests' own words are in build/log/ctest.txt"

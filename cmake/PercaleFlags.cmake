@@ -10,16 +10,14 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
 endif()
 
 # -fmad=false is nvcc's -ffp-contract=off: a fused multiply-add stands only where it is written, so the twins agree.
-set(percale_cuda_flags -fmad=false -lineinfo --expt-relaxed-constexpr --extended-lambda -Xcompiler=-Wall,-Wextra,-ffp-contract=off)
+# The standard is spelt out because CMake 3.25 does not know what nvcc 13 can do.
+set(percale_cuda_flags -std=c++20 -fmad=false -lineinfo --expt-relaxed-constexpr --extended-lambda -Xcompiler=-Wall,-Wextra,-ffp-contract=off)
 if(PROJECT_IS_TOP_LEVEL)
   list(APPEND percale_cuda_flags --Werror=all-warnings -Xcompiler=-Werror)
 endif()
 target_compile_options(percale_flags INTERFACE "$<$<COMPILE_LANGUAGE:CXX>:${percale_cxx_flags}>"
                                                "$<$<COMPILE_LANGUAGE:CUDA>:${percale_cuda_flags}>")
 target_compile_features(percale_flags INTERFACE cxx_std_20)
-if(CMAKE_CUDA_COMPILER)
-  target_compile_features(percale_flags INTERFACE cuda_std_20)
-endif()
 
 set(percale_sanitizers)
 if(PERCALE_SANITIZE)
