@@ -1,0 +1,12 @@
+// Percale: everything a program needs. Includes no CUDA header.
+#pragma once
+
+#include "core/allocator.h"
+#include "core/autograd.h"
+#include "core/cpu/threads.h"
+#include "core/graph.h"
+#include "core/random.h"
+#include "core/tensor.h"
+#include "core/trace.h"
+#include "core/version.h"
+#include "kernels/fill/fill.h"
