@@ -91,7 +91,7 @@ struct Spec {
   double half_tolerance = 1e-2;             ///< the same for f16 and bf16, where listed
   bool exact = true;       ///< on exactly representable inputs, twins (and f32 against f64) agree bit for bit
   bool gradient = true;    ///< checked by finite differences in f64
-  bool second_gradient = false;             ///< and the gradient's own gradient
+  bool second_gradient = false;             ///< and the gradient's own gradient, by inputs and upstream
   bool graph = true;       ///< can be captured
   bool strided = true;     ///< takes transposed and offset inputs
   std::vector<SpecError> errors = {};

@@ -105,8 +105,8 @@ std::string check_grad(const Function& function, const Tensors& inputs, double t
   const Tensors gradients = gradients_of(outputs, own);
   for (size_t i = 0; i < own.size(); ++i) {
     if (!own[i].requires_grad()) continue;
-    if (!gradients[i].defined()) return "input " + std::to_string(i) + " gets no gradient";
-    const Tensor analytic = on_host(gradients[i], f64);
+    // No gradient is a gradient of zero; finite differences tell whether that is so.
+    const Tensor analytic = gradients[i].defined() ? on_host(gradients[i], f64) : Tensor();
     const Tensor values = on_host(own[i], f64);
     const NoGradGuard no_grad;
     for (int64_t k = 0; k < values.numel(); ++k) {
@@ -120,7 +120,7 @@ std::string check_grad(const Function& function, const Tensors& inputs, double t
       };
       const double numeric = (at(original + step) - at(original - step)) / (2 * step);
       *element = original;
-      const double found = analytic.data<double>()[k];
+      const double found = analytic.defined() ? analytic.data<double>()[k] : 0;
       if (!(std::abs(found - numeric) <= tolerance * std::max(1.0, std::abs(numeric)) * 10))
         return "gradient of input " + std::to_string(i) + " at element " + std::to_string(k) + " is " + text(found) +
                ", finite differences say " + text(numeric);

@@ -132,6 +132,31 @@ Tensor displaced(const Tensor& tensor) {
   return inside;
 }
 
+/// The gradient as a function of the inputs and of what comes from upstream, and its own gradient.
+std::string check_second_gradient(const Function& run, Tensors inputs) {
+  std::vector<bool> wanted;
+  for (const Tensor& input : inputs) wanted.push_back(input.requires_grad());
+  for (const Tensor& output : run(inputs)) {
+    Tensor upstream = Tensor::empty_like(output);
+    for (int64_t i = 0; i < upstream.numel(); ++i) fill(upstream.reshape({-1}).slice(0, i, i + 1), std::sin(1.0 + static_cast<double>(i)));
+    inputs.push_back(upstream.requires_grad_());
+  }
+  auto gradient = [&](const Tensors& in) {
+    const EnableGradGuard recorded;  // finite differences call without recording
+    Tensors own, targets, upstream;
+    for (size_t i = 0; i < in.size(); ++i) {
+      const bool differentiable = i >= wanted.size() || wanted[i];
+      own.push_back(differentiable && !in[i].requires_grad() ? in[i].detach().requires_grad_() : in[i]);
+      if (i >= wanted.size()) upstream.push_back(own[i]);
+      else if (wanted[i]) targets.push_back(own[i]);
+    }
+    const Tensors outputs = run(Tensors(own.begin(), own.begin() + static_cast<int64_t>(wanted.size())));
+    return grad(outputs, targets, upstream, true, true);
+  };
+  const std::string wrong = check_grad(gradient, inputs, 1e-5);
+  return wrong.empty() ? wrong : "second derivative: " + wrong;
+}
+
 }  // namespace
 
 const std::vector<NamedSpec>& all_specs() {
@@ -166,31 +191,7 @@ std::string check_gradients(const Spec& spec, Device device) {
       return spec.run(in);
     };
     std::string wrong = check_grad(run, moved(inputs, device));
-    if (wrong.empty() && spec.second_gradient) {
-      auto first = [&](const Tensors& in) -> Tensors {
-        Tensors wanted, outputs = run(in), ones;
-        for (const Tensor& input : in)
-          if (input.requires_grad()) wanted.push_back(input);
-        if (!grad_enabled() || wanted.empty()) {  // finite differences call without recording: record here
-          const EnableGradGuard enabled;
-          Tensors own = in;
-          wanted.clear();
-          for (size_t i = 0; i < in.size(); ++i) {
-            if (!inputs[i].requires_grad()) continue;
-            own[i] = in[i].detach();
-            own[i].requires_grad_();
-            wanted.push_back(own[i]);
-          }
-          outputs = run(own);
-          for (const Tensor& output : outputs) ones.push_back(Tensor::empty_like(output)), fill(ones.back(), 1);
-          return grad(outputs, wanted, ones, false, true);
-        }
-        for (const Tensor& output : outputs) ones.push_back(Tensor::empty_like(output)), fill(ones.back(), 1);
-        return grad(outputs, wanted, ones, true, true);
-      };
-      wrong = check_grad(first, moved(inputs, device), 1e-5);
-      if (!wrong.empty()) wrong = "second derivative: " + wrong;
-    }
+    if (wrong.empty() && spec.second_gradient) wrong = check_second_gradient(run, moved(inputs, device));
     if (!wrong.empty()) return describe(spec, sizes, f64, wrong);
   }
   return checked ? std::string() : spec.name + ": no size is small enough to check the gradient";
