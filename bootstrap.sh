@@ -182,7 +182,7 @@ print_skips() {
     /^[0-9]+\/[0-9]+ Testing: / { test = $0; sub(/^[^:]*: /, "", test) }
     waiting { reason = $0; if (reason == "") reason = "no reason given"; count[reason]++; if (count[reason] == 1) first[reason] = test; waiting = 0 }
     /: Skipped$/ { waiting = 1 }
-    END { for (reason in count) printf "  %d x %s (%s%s)\n", count[reason], reason, first[reason], count[reason] > 1 ? ", ..." : "" }
+    END { for (reason in count) printf "  %d x %s (%s%s)\n", count[reason], reason, first[reason], (count[reason] > 1 ? ", ..." : "") }
   ' "$log" | sort -rn
   [ ${#not_run[@]} -eq 0 ] || printf '  %s\n' "${not_run[@]}"
 }
