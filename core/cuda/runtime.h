@@ -33,6 +33,8 @@ int device_count();
 std::string reason_without_device();
 DeviceDescription describe_device(int device = 0);
 int multiprocessor_count();
+/// The most shared memory that one block may ask for.
+size_t shared_memory_per_block();
 MemoryInfo memory_info();
 
 /// Memory from the system, aligned to 256 bytes. Slow: core/allocator keeps and reuses it. Also while capturing.
@@ -88,6 +90,9 @@ void destroy_graph(Graph graph) noexcept;
 void destroy_executable(Executable executable) noexcept;
 /// Copies, fills and kernels in the graph.
 size_t node_count(Graph graph);
+
+/// Throws the error of a launch that CUDA refused.
+[[noreturn]] void fail_launch(const char* reason);
 
 /// Opens and closes the window that `nsys profile -c cudaProfilerApi` records.
 void start_profiler();

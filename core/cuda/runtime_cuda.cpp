@@ -105,6 +105,15 @@ int multiprocessor_count() {
   return count;
 }
 
+size_t shared_memory_per_block() {
+  static const int bytes = [] {
+    int value = 0;
+    check(cudaDeviceGetAttribute(&value, cudaDevAttrMaxSharedMemoryPerBlockOptin, 0), "asking for the shared memory");
+    return value;
+  }();
+  return static_cast<size_t>(bytes);
+}
+
 MemoryInfo memory_info() {
   MemoryInfo info;
   check(cudaMemGetInfo(&info.free_bytes, &info.total_bytes), "asking for the free memory");
@@ -254,6 +263,8 @@ size_t node_count(Graph graph) {
   check(cudaGraphGetNodes(native(graph), nullptr, &count), "counting a graph's nodes");
   return count;
 }
+
+void fail_launch(const char* reason) { fail("cuda", "a kernel could not be launched: {}", {reason}); }
 
 void start_profiler() { check(cudaProfilerStart(), "starting the profiler"); }
 void stop_profiler() { check(cudaProfilerStop(), "stopping the profiler"); }
