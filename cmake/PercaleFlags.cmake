@@ -8,6 +8,9 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   # clang counts a lambda's unused init-capture and gcc does not; -Wpass-failed is a note about a loop left as it was.
   list(APPEND percale_cxx_flags -Wno-unused-lambda-capture -Wno-pass-failed)
 endif()
+if(PERCALE_GPU STREQUAL "emulator")
+  list(APPEND percale_cxx_flags -Wno-unknown-pragmas)  # `#pragma unroll` is nvcc's
+endif()
 
 # -fmad=false is nvcc's -ffp-contract=off: a fused multiply-add stands only where it is written, so the twins agree.
 # The standard is spelt out because CMake 3.25 does not know what nvcc 13 can do.

@@ -160,7 +160,7 @@ class Scheduler {
 };
 
 std::string text_of(uint3 at) {
-  return "(" + std::to_string(at.x) + ", " + std::to_string(at.y) + ", " + std::to_string(at.z) + ")";
+  return format_text("({}, {}, {})", {text(at.x), text(at.y), text(at.z)});
 }
 std::string text_of(Where where) { return std::string(where.file_name()) + ":" + std::to_string(where.line()); }
 
@@ -440,12 +440,12 @@ const uint64_t* Scheduler::warp_exchange(unsigned mask, uint64_t value, Collecti
 // --- messages -------------------------------------------------------------------------------------------------------
 
 std::string Scheduler::kernel_text() const {
-  return std::string("the kernel launched at ") + text_of(launch_->where) + " by " + launch_->where.function_name();
+  return format_text("the kernel launched at {} by {}", {text_of(launch_->where), launch_->where.function_name()});
 }
 
 void Scheduler::fail_here(Where where, const std::string& what) {
-  throw Error("[emulator] " + kernel_text() + ", thread " + text_of(threadIdx) + " of block " + text_of(blockIdx) + " at " +
-              text_of(where) + ": " + what);
+  fail("emulator", "{}, thread {} of block {} at {}: {}",
+       {kernel_text(), text_of(threadIdx), text_of(blockIdx), text_of(where), what});
 }
 
 std::string Scheduler::divergence() const {
@@ -458,7 +458,7 @@ std::string Scheduler::divergence() const {
   }
   std::string list;
   for (const auto& [place, count] : places) list += (list.empty() ? "" : ", ") + std::to_string(count) + " threads " + place;
-  return "[emulator] divergent barrier in " + kernel_text() + ", block " + text_of(blockIdx) + ": " + list;
+  return format_text("[emulator] divergent barrier in {}, block {}: {}", {kernel_text(), text_of(blockIdx), list});
 }
 
 // --- the one instance -----------------------------------------------------------------------------------------------
