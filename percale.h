@@ -5,6 +5,7 @@
 #include "core/autograd.h"
 #include "core/cpu/threads.h"
 #include "core/graph.h"
+#include "core/precision.h"
 #include "core/random.h"
 #include "core/tensor.h"
 #include "core/trace.h"

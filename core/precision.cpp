@@ -1,0 +1,40 @@
+#include "precision.h"
+
+#include "error.h"
+
+namespace percale {
+namespace {
+
+thread_local Precision precision_now = Precision::fp32;
+
+}  // namespace
+
+std::string text(Precision precision) {
+  switch (precision) {
+    case Precision::tf32: return "tf32";
+    case Precision::bf16: return "bf16";
+    case Precision::fp32: break;
+  }
+  return "fp32";
+}
+
+Precision current_precision() { return precision_now; }
+
+std::string reason_without(Precision precision, Device device) {
+  if (precision != Precision::bf16 || device.is_cuda()) return {};
+#if defined(__x86_64__)
+  if (!__builtin_cpu_supports("avx512bf16"))
+    return "this processor has no bfloat16 arithmetic (AVX512-BF16 or AMX), and without it bf16 is slower than fp32; use --precision fp32";
+#endif
+  return "bf16 on the CPU is not built yet; use --precision fp32";
+}
+
+PrecisionGuard::PrecisionGuard(Precision precision, Device device) : previous_(precision_now) {
+  const std::string reason = reason_without(precision, device);
+  require(reason.empty(), "precision", "{} on {}: {}", text(precision), device, reason);
+  precision_now = precision;
+}
+
+PrecisionGuard::~PrecisionGuard() { precision_now = previous_; }
+
+}  // namespace percale
