@@ -1,7 +1,7 @@
 // Runs kernels on the CPU: a fiber a thread, switched at barriers only. Compiled without -fsanitize=thread, since its own
 // bookkeeping would order the threads; it tells TSan of each switch, barrier and fence instead.
 //
-// A fiber that meets no barrier runs one thread after the other, so a kernel without barriers costs one switch a launch.
+// A fiber that meets no barrier runs one thread after the other, so a kernel without barriers costs one switch a block.
 // Under TSan each thread of a block has a fiber of its own, and its number shifts from block to block: so two blocks
 // that write one place are seen as two threads.
 #include <boost/context/fiber.hpp>

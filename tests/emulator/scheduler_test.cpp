@@ -20,6 +20,7 @@ class OnDevice {
       : count_(values.size()), memory_(static_cast<T*>(allocate_device(values.size() * sizeof(T)))) {
     copy_async(memory_, values.data(), count_ * sizeof(T), CopyKind::host_to_device, current_stream());
   }
+  explicit OnDevice(size_t count) : OnDevice(std::vector<T>(count)) {}
   ~OnDevice() { free_device(memory_); }
   OnDevice(const OnDevice&) = delete;
 
@@ -82,8 +83,8 @@ TEST_P(Orders, ReduceAndScan) {
   constexpr int blocks = 5, threads = 96;
   std::vector<int64_t> values(blocks * threads);
   std::iota(values.begin(), values.end(), 1);
-  const OnDevice<int64_t> in(values), sums(std::vector<int64_t>(blocks)), largest(std::vector<int64_t>(blocks)),
-      scans(std::vector<int64_t>(blocks * threads));
+  const OnDevice<int64_t> in(values), sums(blocks), largest(blocks),
+      scans(blocks * threads);
   launch(reduce_kernel, blocks, threads, sizeof(ReduceShared), current_stream(), in, sums, scans, largest);
   const auto read_sums = sums.read(), read_scans = scans.read(), read_largest = largest.read();
   for (int block = 0; block < blocks; ++block) {
@@ -113,7 +114,7 @@ __global__ void warp_kernel(int* out) {
 }
 
 TEST_P(Orders, WarpOperations) {
-  const OnDevice<int> out(std::vector<int>(64));
+  const OnDevice<int> out(64);
   launch(warp_kernel, 1, 64, 0, current_stream(), out);
   const auto result = out.read();
   for (int i = 0; i < 64; ++i) {
@@ -135,7 +136,7 @@ __global__ void exchange_kernel(int* out) {
 }
 
 TEST_P(Orders, SharedMemoryStartsPoisoned) {
-  const OnDevice<int> out(std::vector<int>(64));
+  const OnDevice<int> out(64);
   launch(exchange_kernel<true>, 3, 64, sizeof(ExchangeShared), current_stream(), out);
   auto result = out.read();
   for (int i = 0; i < 64; ++i) EXPECT_EQ(result[i], 63 - i);
@@ -186,7 +187,7 @@ __global__ void half_warp_kernel(int* out) {
 __global__ void too_much_shared_kernel(int* out) { out[0] = dynamic_shared<ExchangeShared>().value[0]; }
 
 TEST_P(Orders, DivergenceIsAnErrorThatNamesThePlace) {
-  const OnDevice<int> out(std::vector<int>(64));
+  const OnDevice<int> out(64);
   auto run = [&](void (*kernel)(int*)) {
     return message_of([&] { launch(kernel, 1, 64, 0, current_stream(), out); synchronize(current_stream()); });
   };
@@ -222,8 +223,8 @@ __global__ void last_block_kernel(const int* in, int* partial, unsigned* tickets
 }
 
 TEST_P(Orders, TheLastBlockSeesWhatTheOthersWrote) {
-  const OnDevice<int> in(std::vector<int>(7 * 64, 3)), partial(std::vector<int>(7)), out(std::vector<int>(1));
-  const OnDevice<unsigned> tickets(std::vector<unsigned>(1));
+  const OnDevice<int> in(std::vector<int>(7 * 64, 3)), partial(7), out(1);
+  const OnDevice<unsigned> tickets(1);
   launch(last_block_kernel, 7, 64, sizeof(BlockScratch<int>), current_stream(), in, partial, tickets, out);
   EXPECT_EQ(out.read()[0], 7 * 64 * 3);
 }
@@ -232,8 +233,8 @@ __global__ void count_kernel(int* out, index_t count) {
   for (index_t i : grid_stride(count)) atomicAdd(out + i % 3, 1);
 }
 
-TEST_P(Orders, NoBarrierCostsOneSwitch) {
-  const OnDevice<int> out(std::vector<int>(3));
+TEST_P(Orders, NoBarrierCostsOneSwitchABlock) {
+  const OnDevice<int> out(3);
   const auto before = emulator::counts();
   launch(count_kernel, 10, 256, 0, current_stream(), out, 3000);
   EXPECT_EQ(out.read(), std::vector<int>(3, 1000));
@@ -254,7 +255,7 @@ __global__ void layout_kernel(const float* in, float* out, StridedLayout<2> layo
 TEST_P(Orders, StridedLayoutTransposes) {
   std::vector<float> values(4 * 5 * 6);
   std::iota(values.begin(), values.end(), 0.0f);
-  const OnDevice<float> in(values), out(std::vector<float>(values.size()));
+  const OnDevice<float> in(values), out(values.size());
   const Shape shape{4, 5, 6};
   launch(layout_kernel, 2, 32, 0, current_stream(), in, out, strided_layout(shape, Shape{30, 6, 1}, Shape{1, 4, 20}));
   const auto result = out.read();
