@@ -59,7 +59,7 @@ bool lies_in(const std::map<char*, size_t>& blocks, const void* address, size_t 
   return offset <= size && bytes <= size - offset;
 }
 
-[[gnu::no_sanitize("address")]] bool is_untouched(const char* guard) {
+[[gnu::no_sanitize_address]] bool is_untouched(const char* guard) {
   for (size_t i = 0; i < guard_bytes; ++i)
     if (static_cast<unsigned char>(guard[i]) != guard_value) return false;
   return true;
