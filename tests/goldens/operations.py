@@ -86,7 +86,7 @@ def elementwise():
     case("gelu", [given(special)], lambda x: F.gelu(x, approximate="tanh"), approximate="tanh")
     case("log", [real(3, 7, offset=2.5)], torch.log)
     case("sqrt", [real(3, 7, offset=2.5)], torch.sqrt)
-    case("log", [given([0.0, 1e-300, 1e300], grad=False)], torch.log)
+    case("log", [given([0.0, 1e-30, 1e30], grad=False)], torch.log)
     case("sqrt", [given([0.0, 4.0, -1.0], grad=False)], torch.sqrt)
     nonfinite = [math.nan, math.inf, -math.inf, 1.0]
     for name in ("exp", "erf", "tanh", "sigmoid", "relu"):
@@ -278,7 +278,7 @@ def schedules():
              "OneCycleLR": (lr.OneCycleLR, {"max_lr": 0.5, "total_steps": 50}), "LinearLR": (lr.LinearLR, {"start_factor": 0.1, "total_iters": 10})}
     variants = [(name, args) for name, (_, args) in table.items()]
     variants += [("OneCycleLR", {"max_lr": 0.5, "total_steps": 50, "pct_start": 0.2, "div_factor": 10.0, "final_div_factor": 100.0}),
-                 ("OneCycleLR", {"max_lr": 0.5, "total_steps": 50, "anneal_strategy": "linear"}), ("CosineAnnealingLR", {"T_max": 50})]
+                 ("CosineAnnealingLR", {"T_max": 50})]
     for name, args in variants:
         optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
         schedule = table[name][0](optimizer, **args, **({"cycle_momentum": False} if name == "OneCycleLR" else {}))
