@@ -224,7 +224,7 @@ void reorder(const dnnl::memory::desc& from, const void* source, const dnnl::mem
 std::string instruction_sets() {
   std::string result;
   const auto add = [&](bool has, const char* name) {
-    if (has) result += (result.empty() ? "" : " ") + std::string(name);
+    if (has) result.append(result.empty() ? "" : " ").append(name);
   };
   add(__builtin_cpu_supports("sse4.2") && !__builtin_cpu_supports("avx2"), "SSE4.2");
   add(__builtin_cpu_supports("avx2"), "AVX2");
