@@ -11,3 +11,4 @@
 #include "core/trace.h"
 #include "core/version.h"
 #include "kernels/fill/fill.h"
+#include "nn/picture/picture.h"
