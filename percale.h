@@ -11,4 +11,5 @@
 #include "core/trace.h"
 #include "core/version.h"
 #include "kernels/fill/fill.h"
+#include "kernels/reduction/reduction.h"
 #include "nn/picture/picture.h"
