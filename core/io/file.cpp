@@ -12,25 +12,56 @@
 
 namespace percale::io {
 
-std::string read_file(const std::string& path) {
-  const int descriptor = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  require(descriptor >= 0, "read", "{}: {}", path, std::strerror(errno));
-  struct Close {
-    int descriptor;
-    ~Close() { close(descriptor); }
-  } const closer{descriptor};
+Source::Source(std::string path) : name_(std::move(path)) {
+  descriptor_ = open(name_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (descriptor_ < 0)
+    fail("read", "{}: expected a file, found none that can be read: {}", {name_, std::strerror(errno)});
   struct stat status;
-  require(fstat(descriptor, &status) == 0, "read", "{}: {}", path, std::strerror(errno));
-  require(S_ISREG(status.st_mode), "read", "{}: not a regular file", path);
-  std::string bytes(static_cast<size_t>(status.st_size), '\0');
-  for (size_t done = 0; done < bytes.size();) {
-    const ssize_t count = read(descriptor, bytes.data() + done, bytes.size() - done);
-    if (count < 0 && errno == EINTR) continue;
-    require(count > 0, "read", "{}: {} after {} of {} bytes", path, count < 0 ? std::strerror(errno) : "ends", done,
-            bytes.size());
-    done += static_cast<size_t>(count);
+  const bool regular = fstat(descriptor_, &status) == 0 && S_ISREG(status.st_mode);
+  if (!regular) {
+    close(descriptor_);
+    fail("read", "{}: expected a regular file, found {}",
+         {name_, S_ISDIR(status.st_mode) ? "a folder" : "something else"});
   }
+  size_ = static_cast<uint64_t>(status.st_size);
+}
+
+Source::Source(std::string_view bytes, std::string name)
+    : name_(std::move(name)), memory_(bytes), size_(bytes.size()) {}
+
+Source::~Source() {
+  if (descriptor_ >= 0) close(descriptor_);
+}
+
+void Source::read_at(uint64_t offset, void* target, size_t count) const {
+  require(offset <= size_ && count <= size_ - offset, "read", "{}: expected {} bytes at {}, found the end at {}", name_,
+          count, offset, size_);
+  if (descriptor_ < 0) {
+    if (count) std::memcpy(target, memory_.data() + offset, count);
+    return;
+  }
+  for (size_t done = 0; done < count;) {
+    const auto at = static_cast<off_t>(offset + done);
+    const ssize_t got = pread(descriptor_, static_cast<char*>(target) + done, count - done, at);
+    if (got < 0 && errno == EINTR) continue;
+    require(got > 0, "read", "{}: expected {} bytes at {}, found {}", name_, count - done, at,
+            got < 0 ? std::strerror(errno) : "the end");
+    done += static_cast<size_t>(got);
+  }
+}
+
+std::string read_file(const std::string& path) {
+  const Source source(path);
+  std::string bytes(source.size(), '\0');
+  source.read_at(0, bytes.data(), bytes.size());
   return bytes;
+}
+
+std::string shown(std::string_view piece) {
+  constexpr size_t limit = 60;
+  std::string result = "'";
+  for (char character : piece.substr(0, limit)) result += character >= ' ' && character < 127 ? character : '?';
+  return result + (piece.size() > limit ? "...'" : "'");
 }
 
 AtomicFile::AtomicFile(std::string path) : path_(std::move(path)), temporary_(path_ + ".XXXXXX") {

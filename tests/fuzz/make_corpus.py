@@ -1,0 +1,162 @@
+# Writes the files that the fuzz targets start from: one valid file of each kind, and one for each thing that can be wrong.
+import gzip
+import json
+import os
+import struct
+import zlib
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def write(reader, name, data):
+    folder = os.path.join(HERE, "corpus", reader)
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, name), "wb") as file:
+        file.write(data)
+
+
+def packed(data):
+    return gzip.compress(data, mtime=0)
+
+
+def safetensors(header, data=b"", length=None):
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return struct.pack("<Q", len(text) if length is None else length) + text + data
+
+
+def tensor(dtype, shape, begin, end):
+    return {"dtype": dtype, "shape": shape, "data_offsets": [begin, end]}
+
+
+def make_safetensors():
+    two = {"__metadata__": {"format": "pt"}, "a": tensor("F32", [2, 3], 0, 24), "b": tensor("BOOL", [2], 24, 26)}
+    cases = {
+        "two": safetensors(two, bytes(26)),
+        "empty": safetensors({}),
+        "scalar": safetensors({"s": tensor("I64", [], 0, 8)}, bytes(8)),
+        "no_elements": safetensors({"s": tensor("F16", [0, 3], 0, 0), "t": tensor("U8", [1], 0, 1)}, b"x"),
+        "hole": safetensors({"a": tensor("U8", [1], 0, 1), "b": tensor("U8", [1], 2, 3)}, bytes(3)),
+        "overlap": safetensors({"a": tensor("U8", [2], 0, 2), "b": tensor("U8", [2], 1, 3)}, bytes(3)),
+        "outside": safetensors({"a": tensor("U8", [9], 0, 9)}, bytes(3)),
+        "backwards": safetensors({"a": tensor("U8", [1], 3, 2)}, bytes(3)),
+        "size": safetensors({"a": tensor("F64", [1], 0, 4)}, bytes(4)),
+        "overflow": safetensors({"a": tensor("F64", [1 << 40, 1 << 40], 0, 4)}, bytes(4)),
+        "huge_number": safetensors({"a": tensor("U8", [1 << 70], 0, 4)}, bytes(4)),
+        "negative": safetensors({"a": tensor("U8", [-1], 0, 4)}, bytes(4)),
+        "rest": safetensors({"a": tensor("U8", [1], 0, 1)}, bytes(9)),
+        "dtype": safetensors({"a": tensor("I16", [1], 0, 2)}, bytes(2)),
+        "boolean": safetensors({"a": tensor("BOOL", [1], 0, 1)}, b"\x02"),
+        "ranks": safetensors({"a": tensor("U8", [1] * 9, 0, 1)}, b"a"),
+        "twice": safetensors(b'{"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}'),
+        "two_dtypes": safetensors(b'{"a":{"dtype":"U8","dtype":"U8","shape":[0],"data_offsets":[0,0]}}'),
+        "missing": safetensors(b'{"a":{"dtype":"U8","shape":[0]}}'),
+        "unknown": safetensors(b'{"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0],"x":{}}}'),
+        "metadata": safetensors({"__metadata__": {"a": 1}}),
+        "list": safetensors(b"[1]"),
+        "utf8": safetensors(b'{"\xff\xfe":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}'),
+        "escape": safetensors(b'{"\\u00e9\\ud83d\\ude00":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}'),
+        "surrogate": safetensors(b'{"\\ud83d":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}'),
+        "nul": safetensors(b'{}\0\0"'),
+        "spaces": safetensors(b"{}      "),
+        "length": safetensors({}, length=1 << 63),
+        "length_100MB": safetensors({}, length=100_000_001),
+        "short": b"\x02\0\0",
+    }
+    for name, data in cases.items():
+        write("safetensors", name, data)
+
+
+def npy(text, data=b"", version=(1, 0), length=None):
+    text = text.encode("latin1")
+    size = struct.pack("<H" if version[0] == 1 else "<I", len(text) if length is None else length)
+    return b"\x93NUMPY" + bytes(version) + size + text + data
+
+
+def make_npy():
+    good = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }\n"
+    cases = {
+        "good": npy(good, bytes(24)),
+        "version2": npy(good, bytes(24), (2, 0)),
+        "version3": npy(good, bytes(24), (3, 0)),
+        "version4": npy(good, bytes(24), (4, 0)),
+        "fortran": npy(good.replace("False", "True"), bytes(24)),
+        "one": npy(good.replace("(2, 3)", "(6,)"), bytes(24)),
+        "number": npy(good.replace("(2, 3)", "(6)"), bytes(24)),
+        "scalar": npy(good.replace("(2, 3)", "()"), bytes(4)),
+        "boolean": npy(good.replace("<f4", "|b1"), bytes(5) + b"\x07"),
+        "big_endian": npy(good.replace("<f4", ">f4"), bytes(24)),
+        "object": npy(good.replace("<f4", "|O"), bytes(24)),
+        "record": npy("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }", bytes(4)),
+        "overflow": npy(good.replace("(2, 3)", "(4611686018427387904, 9)"), bytes(24)),
+        "huge": npy(good.replace("(2, 3)", "(99999999999999999999,)"), bytes(24)),
+        "negative": npy(good.replace("(2, 3)", "(-2, 3)"), bytes(24)),
+        "ranks": npy(good.replace("(2, 3)", "(1,1,1,1,1,1,1,1,1)"), bytes(4)),
+        "rest": npy(good, bytes(25)),
+        "truncated": npy(good, bytes(23)),
+        "twice": npy("{'descr': '<f4', 'descr': '<f4'}"),
+        "missing": npy("{'descr': '<f4', 'shape': (1,)}"),
+        "length": npy(good, length=65535),
+        "length2": npy(good, version=(2, 0), length=0xffffffff),
+        "quote": npy("{'descr': '<f4"),
+        "magic": b"\x93NUMPX\x01\0\0\0",
+    }
+    for name, data in cases.items():
+        write("npy", name, data)
+
+
+def idx(magic, extents, data):
+    return struct.pack(">I", magic) + b"".join(struct.pack(">I", extent) for extent in extents) + data
+
+
+def make_idx():
+    images, labels = idx(2051, [2, 3, 3], bytes(range(18))), idx(2049, [4], b"\1\2\3\4")
+    cases = {
+        "images": images,
+        "labels": labels,
+        "images_gz": packed(images),
+        "labels_gz": packed(labels),
+        "truncated": images[:-1],
+        "truncated_gz": packed(images)[:-9],
+        "rest": images + b"x",
+        "rest_gz": packed(images + b"x"),
+        "short_gz": packed(images[:-1]),
+        "magic": idx(2052, [2, 3, 3], bytes(18)),
+        "none": idx(2051, [0, 28, 28], b""),
+        "huge": idx(2051, [0xffffffff] * 3, b"abc"),
+        "none_huge": idx(2051, [0, 0xffffffff, 0xffffffff], b""),
+        "huge_gz": packed(idx(2051, [0xffffffff] * 3, b"abc")),
+        "large_gz": packed(idx(2051, [60000, 280, 28], bytes(500_000))),
+        "short": images[:7],
+    }
+    for name, data in cases.items():
+        write("idx", name, data)
+
+
+def make_gzip():
+    text = b"a row of text, and a row of text, and a row of text"
+    whole = packed(text)
+    stored = zlib.compressobj(0, zlib.DEFLATED, 31)
+    cases = {
+        "text": whole,
+        "two_members": whole + packed(b"more"),
+        "empty": packed(b""),
+        "stored": stored.compress(text) + stored.flush(),
+        "zeros": packed(bytes(200_000)),
+        "truncated": whole[:-3],
+        "half": whole[: len(whole) // 2],
+        "checksum": whole[:-8] + b"\0\0\0\0" + whole[-4:],
+        "length": whole[:-1] + b"\1",
+        "rest": whole + b"other bytes",
+        "rest_zero": whole + bytes(8),
+        "flags": b"\x1f\x8b\x08\xff" + whole[4:],
+        "header": b"\x1f\x8b",
+        "plain": text,
+    }
+    for name, data in cases.items():
+        write("gzip", name, data)
+
+
+make_safetensors()
+make_npy()
+make_idx()
+make_gzip()
