@@ -12,6 +12,7 @@
 #include "core/tensor.h"
 #include "core/trace.h"
 #include "core/version.h"
+#include "kernels/conv2d/conv2d.h"
 #include "kernels/fill/fill.h"
 #include "kernels/reduction/reduction.h"
 #include "nn/picture/picture.h"

@@ -1,0 +1,313 @@
+// core/cuda/dnn.h on cuDNN's classic functions, which are looked up in libcudnn.so.9 when the first convolution runs.
+#include "dnn.h"
+
+#include <cudnn.h>
+#include <dlfcn.h>
+
+#include <array>
+#include <map>
+#include <mutex>
+#include <optional>
+
+#include "../error.h"
+
+namespace percale::cuda {
+namespace {
+
+/// The functions of cuDNN that are used, by name.
+struct Library {
+  void* handle = nullptr;
+  std::string reason;  ///< why it is not there
+
+#define PERCALE_CUDNN(name) decltype(&::name) name = nullptr
+  PERCALE_CUDNN(cudnnCreate);
+  PERCALE_CUDNN(cudnnGetVersion);
+  PERCALE_CUDNN(cudnnGetErrorString);
+  PERCALE_CUDNN(cudnnSetStream);
+  PERCALE_CUDNN(cudnnCreateTensorDescriptor);
+  PERCALE_CUDNN(cudnnSetTensor4dDescriptor);
+  PERCALE_CUDNN(cudnnCreateFilterDescriptor);
+  PERCALE_CUDNN(cudnnSetFilter4dDescriptor);
+  PERCALE_CUDNN(cudnnCreateConvolutionDescriptor);
+  PERCALE_CUDNN(cudnnSetConvolution2dDescriptor);
+  PERCALE_CUDNN(cudnnSetConvolutionGroupCount);
+  PERCALE_CUDNN(cudnnSetConvolutionMathType);
+  PERCALE_CUDNN(cudnnCreateActivationDescriptor);
+  PERCALE_CUDNN(cudnnSetActivationDescriptor);
+  PERCALE_CUDNN(cudnnGetConvolutionForwardAlgorithm_v7);
+  PERCALE_CUDNN(cudnnGetConvolutionBackwardDataAlgorithm_v7);
+  PERCALE_CUDNN(cudnnGetConvolutionBackwardFilterAlgorithm_v7);
+  PERCALE_CUDNN(cudnnConvolutionForward);
+  PERCALE_CUDNN(cudnnConvolutionBiasActivationForward);
+  PERCALE_CUDNN(cudnnConvolutionBackwardData);
+  PERCALE_CUDNN(cudnnConvolutionBackwardFilter);
+#undef PERCALE_CUDNN
+
+  template <class Function>
+  void look_up(Function& function, const char* name) {
+    function = reinterpret_cast<Function>(dlsym(handle, name));
+    if (!function && reason.empty()) reason = format_text("libcudnn.so.9 lacks {}", {name});
+  }
+};
+
+Library open_library() {
+  Library library;
+  library.handle = dlopen("libcudnn.so.9", RTLD_NOW | RTLD_LOCAL);
+  if (!library.handle) {
+    const char* error = dlerror();
+    library.reason = format_text("cuDNN 9 was not found ({}): install cudnn9-cuda-13 from NVIDIA's apt repository, or put its folder in LD_LIBRARY_PATH",
+                                 {error ? error : "no libcudnn.so.9"});
+    return library;
+  }
+#define PERCALE_CUDNN(name) library.look_up(library.name, #name)
+  PERCALE_CUDNN(cudnnCreate);
+  PERCALE_CUDNN(cudnnGetVersion);
+  PERCALE_CUDNN(cudnnGetErrorString);
+  PERCALE_CUDNN(cudnnSetStream);
+  PERCALE_CUDNN(cudnnCreateTensorDescriptor);
+  PERCALE_CUDNN(cudnnSetTensor4dDescriptor);
+  PERCALE_CUDNN(cudnnCreateFilterDescriptor);
+  PERCALE_CUDNN(cudnnSetFilter4dDescriptor);
+  PERCALE_CUDNN(cudnnCreateConvolutionDescriptor);
+  PERCALE_CUDNN(cudnnSetConvolution2dDescriptor);
+  PERCALE_CUDNN(cudnnSetConvolutionGroupCount);
+  PERCALE_CUDNN(cudnnSetConvolutionMathType);
+  PERCALE_CUDNN(cudnnCreateActivationDescriptor);
+  PERCALE_CUDNN(cudnnSetActivationDescriptor);
+  PERCALE_CUDNN(cudnnGetConvolutionForwardAlgorithm_v7);
+  PERCALE_CUDNN(cudnnGetConvolutionBackwardDataAlgorithm_v7);
+  PERCALE_CUDNN(cudnnGetConvolutionBackwardFilterAlgorithm_v7);
+  PERCALE_CUDNN(cudnnConvolutionForward);
+  PERCALE_CUDNN(cudnnConvolutionBiasActivationForward);
+  PERCALE_CUDNN(cudnnConvolutionBackwardData);
+  PERCALE_CUDNN(cudnnConvolutionBackwardFilter);
+#undef PERCALE_CUDNN
+  return library;
+}
+
+const Library& opened() {
+  static const Library library = open_library();
+  return library;
+}
+
+const Library& cudnn() {
+  const Library& library = opened();
+  require(library.reason.empty(), "conv2d", "{}", library.reason);
+  return library;
+}
+
+void check(cudnnStatus_t status, const char* what) {
+  if (status != CUDNN_STATUS_SUCCESS) fail("conv2d", "{} failed: {}", {what, cudnn().cudnnGetErrorString(status)});
+}
+
+/// One handle for the process; whoever uses it holds `mutex`.
+struct Context {
+  std::mutex mutex;
+  cudnnHandle_t handle = nullptr;
+  cudnnActivationDescriptor_t relu = nullptr, identity = nullptr;
+
+  Context() {
+    const Library& lib = cudnn();
+    check(lib.cudnnCreate(&handle), "cudnnCreate");
+    for (const auto& [descriptor, mode] : {std::pair{&relu, CUDNN_ACTIVATION_RELU}, {&identity, CUDNN_ACTIVATION_IDENTITY}}) {
+      check(lib.cudnnCreateActivationDescriptor(descriptor), "cudnnCreateActivationDescriptor");
+      check(lib.cudnnSetActivationDescriptor(*descriptor, mode, CUDNN_PROPAGATE_NAN, 0.0), "cudnnSetActivationDescriptor");
+    }
+  }
+};
+
+Context& context() {
+  static Context& the_context = *new Context;  // never destroyed: the driver may be gone before
+  return the_context;
+}
+
+cudnnDataType_t data_type(DType dtype) {
+  switch (dtype) {
+    case f32: return CUDNN_DATA_FLOAT;
+    case f16: return CUDNN_DATA_HALF;
+    case bf16: return CUDNN_DATA_BFLOAT16;
+    default: unsupported("conv2d", dtype);
+  }
+}
+
+struct Algorithm {
+  int number = 0;
+  size_t workspace = 0;
+  cudnnMathType_t math = CUDNN_FMA_MATH;
+};
+
+/// A convolution's descriptors, and the algorithms chosen for its passes so far.
+struct Plan {
+  cudnnTensorDescriptor_t in, out, bias;
+  cudnnFilterDescriptor_t weight;
+  cudnnConvolutionDescriptor_t convolution;
+  bool strict = false;  ///< f32 without rounding of operands
+  std::array<std::optional<Algorithm>, 3> algorithms;
+
+  explicit Plan(const Convolution& c) : strict(c.dtype == f32 && c.precision != Precision::tf32) {
+    const Library& lib = cudnn();
+    const ConvolutionShape& s = c.shape;
+    const auto type = data_type(c.dtype);
+    const auto describe = [&](cudnnTensorDescriptor_t& descriptor, int64_t n, int64_t channels, int64_t height, int64_t width) {
+      check(lib.cudnnCreateTensorDescriptor(&descriptor), "cudnnCreateTensorDescriptor");
+      check(lib.cudnnSetTensor4dDescriptor(descriptor, CUDNN_TENSOR_NHWC, type, static_cast<int>(n), static_cast<int>(channels),
+                                           static_cast<int>(height), static_cast<int>(width)), "cudnnSetTensor4dDescriptor");
+    };
+    describe(in, s.batch, s.in_channels, s.in_height, s.in_width);
+    describe(out, s.batch, s.out_channels, s.out_height, s.out_width);
+    describe(bias, 1, s.out_channels, 1, 1);
+    check(lib.cudnnCreateFilterDescriptor(&weight), "cudnnCreateFilterDescriptor");
+    check(lib.cudnnSetFilter4dDescriptor(weight, type, CUDNN_TENSOR_NHWC, static_cast<int>(s.out_channels),
+                                         static_cast<int>(s.group_in_channels()), static_cast<int>(s.kernel_height),
+                                         static_cast<int>(s.kernel_width)), "cudnnSetFilter4dDescriptor");
+    check(lib.cudnnCreateConvolutionDescriptor(&convolution), "cudnnCreateConvolutionDescriptor");
+    check(lib.cudnnSetConvolution2dDescriptor(
+              convolution, static_cast<int>(s.padding_height), static_cast<int>(s.padding_width),
+              static_cast<int>(s.stride_height), static_cast<int>(s.stride_width), static_cast<int>(s.dilation_height),
+              static_cast<int>(s.dilation_width), CUDNN_CROSS_CORRELATION, CUDNN_DATA_FLOAT), "cudnnSetConvolution2dDescriptor");
+    check(lib.cudnnSetConvolutionGroupCount(convolution, static_cast<int>(s.groups)), "cudnnSetConvolutionGroupCount");
+    set_math(strict ? CUDNN_FMA_MATH : CUDNN_TENSOR_OP_MATH);
+  }
+
+  void set_math(cudnnMathType_t math) const {
+    check(cudnn().cudnnSetConvolutionMathType(convolution, math), "cudnnSetConvolutionMathType");
+  }
+};
+
+/// Transforms (Winograd's, Fourier's) round otherwise than a plain sum: in f32 they are left alone.
+bool is_transform(ConvolutionPass pass, int algorithm) {
+  switch (pass) {
+    case ConvolutionPass::forward:
+      return algorithm == CUDNN_CONVOLUTION_FWD_ALGO_FFT || algorithm == CUDNN_CONVOLUTION_FWD_ALGO_FFT_TILING ||
+             algorithm == CUDNN_CONVOLUTION_FWD_ALGO_WINOGRAD || algorithm == CUDNN_CONVOLUTION_FWD_ALGO_WINOGRAD_NONFUSED;
+    case ConvolutionPass::by_input:
+      return algorithm == CUDNN_CONVOLUTION_BWD_DATA_ALGO_FFT || algorithm == CUDNN_CONVOLUTION_BWD_DATA_ALGO_FFT_TILING ||
+             algorithm == CUDNN_CONVOLUTION_BWD_DATA_ALGO_WINOGRAD ||
+             algorithm == CUDNN_CONVOLUTION_BWD_DATA_ALGO_WINOGRAD_NONFUSED;
+    case ConvolutionPass::by_weight: break;
+  }
+  return algorithm == CUDNN_CONVOLUTION_BWD_FILTER_ALGO_FFT || algorithm == CUDNN_CONVOLUTION_BWD_FILTER_ALGO_FFT_TILING ||
+         algorithm == CUDNN_CONVOLUTION_BWD_FILTER_ALGO_WINOGRAD ||
+         algorithm == CUDNN_CONVOLUTION_BWD_FILTER_ALGO_WINOGRAD_NONFUSED;
+}
+
+/// The first of cuDNN's list, best first by its own estimate, that is deterministic. The forward pass takes the one
+/// algorithm that the fused bias without ReLU allows: so that fused and unfused give the same bytes.
+template <class Found, class Ask>
+Algorithm choose(const Plan& plan, ConvolutionPass pass, Ask ask) {
+  std::array<Found, 16> list;
+  int count = 0;
+  check(ask(static_cast<int>(list.size()), &count, list.data()), "choosing an algorithm");
+  for (int i = 0; i < count; ++i) {
+    const Found& found = list[static_cast<size_t>(i)];
+    if (found.status != CUDNN_STATUS_SUCCESS || found.determinism != CUDNN_DETERMINISTIC) continue;
+    if (plan.strict && (found.mathType != CUDNN_FMA_MATH && found.mathType != CUDNN_DEFAULT_MATH)) continue;
+    if (is_transform(pass, found.algo)) continue;
+    if (pass == ConvolutionPass::forward && static_cast<int>(found.algo) != CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM) continue;
+    return {static_cast<int>(found.algo), found.memory, plan.strict ? CUDNN_FMA_MATH : found.mathType};
+  }
+  fail("conv2d", "cuDNN {} has no deterministic algorithm for this convolution", {std::to_string(cudnn().cudnnGetVersion())});
+}
+
+const Algorithm& algorithm(Plan& plan, ConvolutionPass pass) {
+  auto& chosen = plan.algorithms[static_cast<size_t>(pass)];
+  if (chosen) return *chosen;
+  const Library& lib = cudnn();
+  const cudnnHandle_t handle = context().handle;
+  switch (pass) {
+    case ConvolutionPass::forward:
+      chosen = choose<cudnnConvolutionFwdAlgoPerf_t>(plan, pass, [&](int most, int* count, auto* list) {
+        return lib.cudnnGetConvolutionForwardAlgorithm_v7(handle, plan.in, plan.weight, plan.convolution, plan.out, most, count, list);
+      });
+      break;
+    case ConvolutionPass::by_input:
+      chosen = choose<cudnnConvolutionBwdDataAlgoPerf_t>(plan, pass, [&](int most, int* count, auto* list) {
+        return lib.cudnnGetConvolutionBackwardDataAlgorithm_v7(handle, plan.weight, plan.out, plan.convolution, plan.in, most, count, list);
+      });
+      break;
+    case ConvolutionPass::by_weight:
+      chosen = choose<cudnnConvolutionBwdFilterAlgoPerf_t>(plan, pass, [&](int most, int* count, auto* list) {
+        return lib.cudnnGetConvolutionBackwardFilterAlgorithm_v7(handle, plan.in, plan.out, plan.convolution, plan.weight, most, count, list);
+      });
+      break;
+  }
+  return *chosen;
+}
+
+/// Plans by what tells convolutions apart; `context().mutex` is held.
+Plan& plan_of(const Convolution& c) {
+  const ConvolutionShape& s = c.shape;
+  const std::array<int64_t, 18> key{s.batch, s.in_channels, s.in_height, s.in_width, s.out_channels, s.kernel_height,
+                                    s.kernel_width, s.stride_height, s.stride_width, s.padding_height, s.padding_width,
+                                    s.dilation_height, s.dilation_width, s.groups, s.out_height, s.out_width,
+                                    static_cast<int64_t>(c.dtype), static_cast<int64_t>(c.precision)};
+  static auto& plans = *new std::map<std::array<int64_t, 18>, Plan>;
+  const auto found = plans.find(key);
+  return found != plans.end() ? found->second : plans.emplace(key, Plan(c)).first->second;
+}
+
+/// Calls `body(library, handle, plan, algorithm)` with everything set for `stream`.
+template <class Body>
+void with_plan(const Convolution& c, ConvolutionPass pass, Stream stream, const char* what, Body body) {
+  const Library& lib = cudnn();
+  Context& now = context();
+  const std::lock_guard lock(now.mutex);
+  Plan& plan = plan_of(c);
+  const Algorithm& chosen = algorithm(plan, pass);
+  plan.set_math(chosen.math);
+  check(lib.cudnnSetStream(now.handle, reinterpret_cast<cudaStream_t>(stream)), "cudnnSetStream");
+  check(body(lib, now.handle, plan, chosen), what);
+}
+
+constexpr float one = 1, zero = 0;
+
+}  // namespace
+
+size_t convolution_workspace(const Convolution& convolution, ConvolutionPass pass) {
+  const std::lock_guard lock(context().mutex);
+  return algorithm(plan_of(convolution), pass).workspace;
+}
+
+void convolution_forward(const Convolution& convolution, const void* in, const void* weight, const void* bias, bool relu,
+                         void* out, void* workspace, Stream stream) {
+  require(bias || !relu, "conv2d", "cuDNN fuses a ReLU only behind a bias");
+  with_plan(convolution, ConvolutionPass::forward, stream, "cudnnConvolutionForward",
+            [&](const Library& lib, cudnnHandle_t handle, const Plan& plan, const Algorithm& chosen) {
+              const auto number = static_cast<cudnnConvolutionFwdAlgo_t>(chosen.number);
+              if (!bias)
+                return lib.cudnnConvolutionForward(handle, &one, plan.in, in, plan.weight, weight, plan.convolution, number,
+                                                   workspace, chosen.workspace, &zero, plan.out, out);
+              return lib.cudnnConvolutionBiasActivationForward(
+                  handle, &one, plan.in, in, plan.weight, weight, plan.convolution, number, workspace, chosen.workspace, &zero,
+                  plan.out, out, plan.bias, bias, relu ? context().relu : context().identity, plan.out, out);
+            });
+}
+
+void convolution_by_input(const Convolution& convolution, const void* gradient, const void* weight, void* in_gradient,
+                          void* workspace, Stream stream) {
+  with_plan(convolution, ConvolutionPass::by_input, stream, "cudnnConvolutionBackwardData",
+            [&](const Library& lib, cudnnHandle_t handle, const Plan& plan, const Algorithm& chosen) {
+              return lib.cudnnConvolutionBackwardData(handle, &one, plan.weight, weight, plan.out, gradient, plan.convolution,
+                                                      static_cast<cudnnConvolutionBwdDataAlgo_t>(chosen.number), workspace,
+                                                      chosen.workspace, &zero, plan.in, in_gradient);
+            });
+}
+
+void convolution_by_weight(const Convolution& convolution, const void* in, const void* gradient, void* weight_gradient,
+                           void* workspace, Stream stream) {
+  with_plan(convolution, ConvolutionPass::by_weight, stream, "cudnnConvolutionBackwardFilter",
+            [&](const Library& lib, cudnnHandle_t handle, const Plan& plan, const Algorithm& chosen) {
+              return lib.cudnnConvolutionBackwardFilter(handle, &one, plan.in, in, plan.out, gradient, plan.convolution,
+                                                        static_cast<cudnnConvolutionBwdFilterAlgo_t>(chosen.number), workspace,
+                                                        chosen.workspace, &zero, plan.weight, weight_gradient);
+            });
+}
+
+std::string cudnn_version() {
+  const Library& library = opened();
+  if (!library.reason.empty()) return library.reason;
+  const size_t version = library.cudnnGetVersion();
+  return std::to_string(version / 10000) + "." + std::to_string(version / 100 % 100) + "." + std::to_string(version % 100);
+}
+
+}  // namespace percale::cuda

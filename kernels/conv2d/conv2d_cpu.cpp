@@ -1,0 +1,113 @@
+#include "../../core/primitives.h"
+#include "../common/convert.h"
+#include "../common/reference_convolution.h"
+#include "conv2d_twins.h"
+#include "slices.h"
+
+namespace percale::cpu {
+namespace {
+
+Tensor widened(const Tensor& tensor) { return tensor.defined() ? tensor.detach().to(f32) : tensor; }
+Tensor filters_last(const Tensor& weight) { return weight.detach().channels_last(); }
+
+/// The sum over all pixels of each channel, image after image and within an image in tiles of 2 x 2 pixels: the order in
+/// which a pooled gradient comes.
+template <class T>
+void bias_gradient(const ConvolutionShape& s, const T* gradient, const Tensor& result) {
+  using Sum = compute_t<T>;
+  const int64_t image = s.out_height * s.out_width * s.out_channels;
+  const Tensor partials = Tensor::empty({s.batch, s.out_channels}, {dtype_of<Sum>, cpu_device});
+  parallel_for(s.batch, 1, [&](int64_t n, int64_t) {
+    Sum* sums = partials.data<Sum>() + n * s.out_channels;
+    std::fill_n(sums, s.out_channels, Sum(0));
+    for (int64_t y = 0; y < s.out_height; y += 2)
+      for (int64_t x = 0; x < s.out_width; x += 2)
+        for (int64_t row = y; row < std::min(y + 2, s.out_height); ++row)
+          for (int64_t column = x; column < std::min(x + 2, s.out_width); ++column) {
+            const T* pixel = gradient + n * image + (row * s.out_width + column) * s.out_channels;
+            for (int64_t o = 0; o < s.out_channels; ++o) sums[o] += static_cast<Sum>(pixel[o]);
+          }
+  });
+  Sum* totals = partials.data<Sum>();
+  for (int64_t n = 1; n < s.batch; ++n)
+    for (int64_t o = 0; o < s.out_channels; ++o) totals[o] += totals[n * s.out_channels + o];
+  copy(partials.select(0, 0), result);
+}
+
+void reference_gradients(const ConvolutionShape& shape, const Tensor& gradient, const Tensor& x, const Tensor& weight,
+                         const Conv2dGradients& out) {
+  const double* upstream = gradient.data<double>();
+  if (out.input.defined())
+    reference_convolution_input_gradient(shape, upstream, filters_last(weight).data<double>(), out.input.data<double>());
+  if (out.weight.defined()) {
+    const Tensor filters = Tensor::empty_channels_last(weight.shape(), weight.options());
+    reference_convolution_weight_gradient(shape, x.data<double>(), upstream, filters.data<double>());
+    copy(filters, out.weight);
+  }
+}
+
+/// ReLU in place; NaN stays.
+template <class T>
+void rectify(T* values, int64_t count) {
+  for (int64_t i = 0; i < count; ++i)
+    if (static_cast<compute_t<T>>(values[i]) <= 0) values[i] = T(0);
+}
+
+}  // namespace
+
+void convolution(const ConvolutionShape& shape, const Tensor& x, const Tensor& weight, const Tensor& bias, bool relu, const Tensor& out) {
+  if (x.dtype() == f64) {
+    const Tensor sums = bias.defined() ? bias.contiguous() : bias;
+    reference_convolution(shape, x.data<double>(), filters_last(weight).data<double>(),
+                          sums.defined() ? sums.data<double>() : nullptr, relu, out.data<double>());
+    return;
+  }
+  if (!onednn_computes(x.dtype())) {
+    const Tensor wide = Tensor::empty_like(out, f32);
+    convolution(shape, widened(x), widened(weight), widened(bias), relu, wide);
+    copy(wide, out);
+    return;
+  }
+  const ConvolutionForward forward(shape, x, weight, bias, 1);
+  const int64_t row_size = shape.out_width * shape.out_channels;
+  parallel_for(forward.count(), 1, [&](int64_t i, int64_t) {
+    const ConvolutionPiece& piece = forward.piece(i);
+    const int64_t first = (piece.image * shape.out_height + piece.row) * row_size;
+    visit_floating("conv2d", out.dtype(), [&]<class T>() {
+      T* target = out.data<T>() + first;
+      forward.run(i, target);
+      if (relu) rectify(target, piece.images * piece.rows * row_size);
+    });
+  });
+}
+
+void convolution_gradients(const ConvolutionShape& shape, const Tensor& gradient, const Tensor& x, const Tensor& weight,
+                           const Conv2dGradients& out) {
+  if (out.bias.defined())
+    visit_floating("conv2d", gradient.dtype(), [&]<class T>() { bias_gradient(shape, gradient.data<T>(), out.bias); });
+  if (!out.input.defined() && !out.weight.defined()) return;
+  if (x.dtype() == f64) return reference_gradients(shape, gradient, x, weight, out);
+  if (!onednn_computes(x.dtype())) {
+    Conv2dGradients wide;
+    if (out.input.defined()) wide.input = Tensor::empty_like(out.input, f32);
+    if (out.weight.defined()) wide.weight = Tensor::empty_like(out.weight, f32);
+    dense_convolution_gradients(shape, widened(gradient), widened(x), widened(weight), wide);
+    if (out.input.defined()) copy(wide.input, out.input);
+    if (out.weight.defined()) copy(wide.weight, out.weight);
+    return;
+  }
+  dense_convolution_gradients(shape, gradient, x, weight, out);
+}
+
+void relu_gradient(const Tensor& gradient, const Tensor& output, const Tensor& result) {
+  visit_floating("conv2d_relu", output.dtype(), [&]<class T>() {
+    const T *upstream = gradient.data<T>(), *value = output.data<T>();
+    T* target = result.data<T>();
+    parallel_for(output.numel(), 32768, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i)
+        target[i] = static_cast<compute_t<T>>(value[i]) <= 0 ? T(0) : upstream[i];
+    });
+  });
+}
+
+}  // namespace percale::cpu

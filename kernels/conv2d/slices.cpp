@@ -1,0 +1,244 @@
+#include "slices.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "../../core/cpu/threads.h"
+
+namespace percale::cpu {
+namespace {
+
+using Layout = dnnl::memory::desc;
+using Tag = dnnl::memory::format_tag;
+using Type = dnnl::memory::data_type;
+
+constexpr int64_t piece_bytes = 256 * 1024;      // of output: with the input beside it, it stays in a core's second cache
+constexpr int64_t worthwhile = 1'000'000;        // operations below which a band is not worth a call
+constexpr int64_t most_groups = 16;              // of images, a partial weight gradient each
+constexpr int64_t partial_bytes = 8 * 1024 * 1024;
+
+int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+std::vector<ConvolutionPiece> cut(const ConvolutionShape& s, DType dtype, int64_t row_step) {
+  const int64_t image_bytes = std::max<int64_t>(s.out_height * s.out_width * s.out_channels * static_cast<int64_t>(size_of(dtype)), 1);
+  const int64_t images = static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(std::max<int64_t>(piece_bytes / image_bytes, 1))));
+  int64_t bands = images > 1 ? 1 : divide_up(image_bytes, 2 * piece_bytes);
+  if (s.batch < 4) bands = std::max(bands, std::min(8 / s.batch, s.operations_per_image() / worthwhile));
+  std::vector<ConvolutionPiece> pieces;
+  if (bands <= 1) {
+    const int64_t step = s.batch < 4 ? 1 : std::min(images, s.batch / 4);
+    for (int64_t i = 0; i < s.batch; i += step) pieces.push_back({i, std::min(step, s.batch - i), 0, s.out_height});
+    return pieces;
+  }
+  const int64_t rows = divide_up(divide_up(s.out_height, bands), row_step) * row_step;
+  for (int64_t i = 0; i < s.batch; ++i)
+    for (int64_t row = 0; row < s.out_height; row += rows)
+      pieces.push_back({i, 1, row, std::min(rows, s.out_height - row)});
+  return pieces;
+}
+
+/// The input rows that output rows `row` to `row + rows` see, and how many of the padding lie above and below them.
+struct InputRows {
+  int64_t begin, end, above, below;
+};
+
+InputRows input_rows(const ConvolutionShape& s, int64_t row, int64_t rows) {
+  const int64_t first = row * s.stride_height - s.padding_height;
+  const int64_t last = first + (rows - 1) * s.stride_height + (s.kernel_height - 1) * s.dilation_height + 1;
+  InputRows in{std::max<int64_t>(first, 0), std::min(last, s.in_height), 0, 0};
+  in.above = in.begin - first;
+  in.below = last - in.end;
+  return in;
+}
+
+Layout images_layout(int64_t images, int64_t channels, int64_t height, int64_t width, DType dtype) {
+  return {{images, channels, height, width}, data_type_of("conv2d", dtype), Tag::nhwc};
+}
+
+dnnl::memory::dims weight_dims(const ConvolutionShape& s) {
+  if (s.groups == 1) return {s.out_channels, s.in_channels, s.kernel_height, s.kernel_width};
+  return {s.groups, s.group_out_channels(), s.group_in_channels(), s.kernel_height, s.kernel_width};
+}
+
+/// Where the elements of a weight tensor lie.
+Layout weights_layout(const ConvolutionShape& s, const Tensor& weight) {
+  const Strides& by = weight.strides();
+  if (s.groups == 1) return describe(weight);
+  return {weight_dims(s), data_type_of("conv2d", weight.dtype()), {by[0] * s.group_out_channels(), by[0], by[1], by[2], by[3]}};
+}
+
+/// What every oneDNN description of a convolution names in the same words.
+struct Geometry {
+  dnnl::memory::dims strides, dilates, before, after;
+};
+
+Geometry geometry(const ConvolutionShape& s, const InputRows& in) {
+  const int64_t last = (s.out_width - 1) * s.stride_width - s.padding_width + (s.kernel_width - 1) * s.dilation_width + 1;
+  return {{s.stride_height, s.stride_width}, {s.dilation_height - 1, s.dilation_width - 1},
+          {in.above, s.padding_width}, {in.below, last - s.in_width}};
+}
+
+PrimitiveKey key_of(const char* name, const ConvolutionShape& s, DType dtype, int64_t images) {
+  PrimitiveKey key(name);
+  for (const int64_t number : {images, s.in_channels, s.in_height, s.in_width, s.out_channels, s.out_height, s.out_width,
+                               s.kernel_height, s.kernel_width, s.stride_height, s.stride_width, s.padding_height,
+                               s.padding_width, s.dilation_height, s.dilation_width, s.groups, static_cast<int64_t>(dtype)})
+    key.add(number);
+  return key;
+}
+
+constexpr auto direct = dnnl::algorithm::convolution_direct;
+
+dnnl::convolution_forward::primitive_desc forward_description(const ConvolutionShape& s, DType dtype, const Layout& bias,
+                                                              const ConvolutionPiece& piece, const dnnl::engine& engine,
+                                                              const dnnl::primitive_attr& attributes) {
+  const InputRows in = input_rows(s, piece.row, piece.rows);
+  const Geometry g = geometry(s, in);
+  const Layout source = images_layout(piece.images, s.in_channels, in.end - in.begin, s.in_width, dtype);
+  const Layout target = images_layout(piece.images, s.out_channels, piece.rows, s.out_width, dtype);
+  const Layout weights{weight_dims(s), data_type_of("conv2d", dtype), Tag::any};
+  return {{dnnl::prop_kind::forward_training, direct, source, weights, bias, target, g.strides, g.dilates, g.before, g.after},
+          attributes, engine};
+}
+
+}  // namespace
+
+// --- forward ---------------------------------------------------------------------------------------------------------
+
+ConvolutionForward::ConvolutionForward(const ConvolutionShape& shape, const Tensor& x, const Tensor& weight,
+                                       const Tensor& bias, int64_t row_step)
+    : shape_(shape), x_(x.detach()), bias_(bias.defined() ? bias.contiguous().detach() : bias) {
+  const OneThreadGuard guard;
+  for (const ConvolutionPiece& extent : cut(shape, x.dtype(), row_step)) {
+    const auto alike = [&](const Piece& other) {  // neighbours mostly are
+      const auto in = input_rows(shape, extent.row, extent.rows), theirs = input_rows(shape, other.extent.row, other.extent.rows);
+      return other.extent.images == extent.images && other.extent.rows == extent.rows && in.above == theirs.above &&
+             in.below == theirs.below;
+    };
+    if (!pieces_.empty() && alike(pieces_.back())) {
+      pieces_.push_back(pieces_.back());
+      pieces_.back().extent = extent;
+    } else {
+      pieces_.push_back(prepare(extent, weight));
+    }
+  }
+}
+
+ConvolutionForward::Piece ConvolutionForward::prepare(const ConvolutionPiece& extent, const Tensor& weight) const {
+  const Layout bias = bias_.defined() ? describe(bias_) : Layout();
+  const InputRows in = input_rows(shape_, extent.row, extent.rows);
+  PrimitiveKey key = key_of("conv2d", shape_, x_.dtype(), extent.images);
+  key.add(bias_.defined() ? 1 + static_cast<int64_t>(bias_.dtype()) : 0).add(extent.rows).add(in.above).add(in.below);
+  const auto primitive = cached_primitive(key, [&](const dnnl::engine& engine, const dnnl::primitive_attr& attributes) {
+    return make_primitive<dnnl::convolution_forward>(
+        forward_description(shape_, x_.dtype(), bias, extent, engine, attributes));
+  });
+  return {extent, primitive, packed_weights(weight, weights_layout(shape_, weight), primitive->weights)};
+}
+
+int64_t ConvolutionForward::largest_piece() const {
+  int64_t largest = 0;
+  for (const Piece& piece : pieces_) largest = std::max(largest, piece.extent.images * piece.extent.rows);
+  return largest * shape_.out_width * shape_.out_channels;
+}
+
+void ConvolutionForward::run(int64_t i, void* out) const {
+  const Piece& piece = pieces_[static_cast<size_t>(i)];
+  const int64_t first_row = piece.extent.image * shape_.in_height + input_rows(shape_, piece.extent.row, piece.extent.rows).begin;
+  const char* source = static_cast<const char*>(x_.data()) +
+                       first_row * shape_.in_width * shape_.in_channels * static_cast<int64_t>(size_of(x_.dtype()));
+  const Primitive& primitive = *piece.primitive;
+  const OneThreadGuard guard;  // for a loop that has only this piece, and so stays on the caller's thread
+  primitive.execute({{DNNL_ARG_SRC, primitive.source, source},
+                     {DNNL_ARG_WEIGHTS, primitive.weights, piece.weights->data()},
+                     {DNNL_ARG_BIAS, primitive.bias, bias_.defined() ? bias_.data() : nullptr},
+                     {DNNL_ARG_DST, primitive.destination, out}});
+}
+
+// --- backward --------------------------------------------------------------------------------------------------------
+
+namespace {
+
+/// oneDNN's primitives of one group of images.
+struct GroupPrimitives {
+  std::shared_ptr<const Primitive> by_input, by_weight;
+};
+
+/// `partial`: the layout of the weight gradient, empty for oneDNN's choice.
+GroupPrimitives prepare_group(const ConvolutionShape& s, DType dtype, int64_t images, const Conv2dGradients& out, const Layout& partial) {
+  const ConvolutionPiece whole{0, images, 0, s.out_height};
+  const Geometry g = geometry(s, input_rows(s, 0, s.out_height));
+  const Layout source = images_layout(images, s.in_channels, s.in_height, s.in_width, dtype);
+  const Layout target = images_layout(images, s.out_channels, s.out_height, s.out_width, dtype);
+  GroupPrimitives result;
+  if (out.input.defined()) {
+    const auto make = [&](const dnnl::engine& engine, const dnnl::primitive_attr& attributes) {
+      const auto hint = forward_description(s, dtype, {}, whole, engine, {});
+      const Layout weights{weight_dims(s), data_type_of("conv2d", dtype), Tag::any};
+      return make_primitive<dnnl::convolution_backward_data>(dnnl::convolution_backward_data::primitive_desc(
+          {direct, source, weights, target, g.strides, g.dilates, g.before, g.after}, attributes, engine, hint));
+    };
+    result.by_input = cached_primitive(key_of("conv2d by input", s, dtype, images), make);
+  }
+  if (out.weight.defined()) {
+    const auto make = [&](const dnnl::engine& engine, const dnnl::primitive_attr& attributes) {
+      const auto hint = forward_description(s, dtype, {}, whole, engine, {});
+      const Layout weights = partial.data.ndims ? partial : Layout(weight_dims(s), Type::f32, Tag::any);
+      return make_primitive<dnnl::convolution_backward_weights>(dnnl::convolution_backward_weights::primitive_desc(
+          {direct, source, weights, target, g.strides, g.dilates, g.before, g.after}, attributes, engine, hint));
+    };
+    result.by_weight = cached_primitive(key_of("conv2d by weight", s, dtype, images), make);
+  }
+  return result;
+}
+
+/// Partial sums in order.
+void sum_partials(float* partials, int64_t groups, int64_t stride) {
+  parallel_for(stride, 4096, [&](int64_t begin, int64_t end) {
+    for (int64_t group = 1; group < groups; ++group)
+      for (int64_t i = begin; i < end; ++i) partials[i] += partials[group * stride + i];
+  });
+}
+
+}  // namespace
+
+int64_t images_per_group(const ConvolutionShape& s) {
+  const int64_t weight_bytes = s.weight_numel() * static_cast<int64_t>(sizeof(float));
+  const int64_t groups = std::clamp<int64_t>(partial_bytes / weight_bytes, 2, most_groups);
+  return divide_up(s.batch, groups);
+}
+
+void dense_convolution_gradients(const ConvolutionShape& s, const Tensor& gradient, const Tensor& x, const Tensor& weight,
+                                 const Conv2dGradients& out) {
+  const int64_t images = images_per_group(s), groups = divide_up(s.batch, images), rest = s.batch - (groups - 1) * images;
+  const int64_t size = static_cast<int64_t>(size_of(x.dtype()));
+  const int64_t in_step = images * s.in_height * s.in_width * s.in_channels * size;
+  const int64_t out_step = images * s.out_height * s.out_width * s.out_channels * size;
+  GroupPrimitives full, last;
+  {
+    const OneThreadGuard guard;
+    full = prepare_group(s, x.dtype(), images, out, {});
+    last = rest == images ? full : prepare_group(s, x.dtype(), rest, out, full.by_weight ? full.by_weight->weights : Layout());
+  }
+  std::shared_ptr<Storage> packed;
+  if (full.by_input) packed = packed_weights(weight, weights_layout(s, weight), full.by_input->weights);
+  const int64_t stride = full.by_weight ? static_cast<int64_t>(full.by_weight->weights.get_size() / sizeof(float)) : 0;
+  const Tensor partials = Tensor::empty({groups * stride});
+  parallel_for(groups, 1, [&](int64_t group, int64_t) {
+    const GroupPrimitives& primitives = group + 1 == groups ? last : full;
+    const OneThreadGuard guard;
+    const char* upstream = static_cast<const char*>(gradient.data()) + group * out_step;
+    if (const Primitive* by = primitives.by_input.get())
+      by->execute({{DNNL_ARG_DIFF_DST, by->destination, upstream}, {DNNL_ARG_WEIGHTS, by->weights, packed->data()},
+                   {DNNL_ARG_DIFF_SRC, by->source, static_cast<char*>(out.input.data()) + group * in_step}});
+    if (const Primitive* by = primitives.by_weight.get())
+      by->execute({{DNNL_ARG_SRC, by->source, static_cast<const char*>(x.data()) + group * in_step},
+                   {DNNL_ARG_DIFF_DST, by->destination, upstream},
+                   {DNNL_ARG_DIFF_WEIGHTS, by->weights, partials.data<float>() + group * stride}});
+  });
+  if (!full.by_weight) return;
+  sum_partials(partials.data<float>(), groups, stride);
+  reorder(full.by_weight->weights, partials.data(), weights_layout(s, out.weight), out.weight.data());
+}
+
+}  // namespace percale::cpu
