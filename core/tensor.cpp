@@ -57,6 +57,7 @@ Tensor Tensor::from_storage(std::shared_ptr<Storage> storage, const Shape& shape
 }
 
 Tensor Tensor::empty(const Shape& shape, TensorOptions options) {
+  checked_bytes(shape, options.dtype);  // before strides are computed, which would overflow
   return empty_strided(shape, contiguous_strides(shape), options);
 }
 
@@ -69,6 +70,7 @@ Tensor Tensor::empty_strided(const Shape& shape, const Strides& strides, TensorO
 }
 
 Tensor Tensor::empty_channels_last(const Shape& shape, TensorOptions options) {
+  checked_bytes(shape, options.dtype);
   return empty_strided(shape, channels_last_strides(shape), options);
 }
 

@@ -42,7 +42,8 @@ StreamRecord* find_record(Stream stream) {
   return found == all.records.end() ? nullptr : found->second.get();
 }
 
-/// The record is filled on a stream of its own, since `stream` may be capturing and must not record this.
+/// The record is filled on another stream, since `stream` may be capturing and must not record this. That stream is kept:
+/// to destroy one takes the registry's lock, which is held here.
 StreamRecord& ensure_record(Registry& all, Stream stream) {
   std::unique_ptr<StreamRecord>& record = all.records[stream];
   if (record) return *record;
@@ -50,10 +51,9 @@ StreamRecord& ensure_record(Registry& all, Stream stream) {
   made->on_device = static_cast<ErrorRecord*>(allocate_device(sizeof(ErrorRecord)));
   require(made->on_device != nullptr, "cuda", "there is no device memory left for a stream's error word");
   made->on_host = static_cast<ErrorRecord*>(allocate_pinned(sizeof(ErrorRecord)));
-  Stream setup = create_stream();
+  static const Stream setup = create_stream();
   fill_async(made->on_device, 0xff, sizeof(ErrorRecord), setup);
   wait(setup);
-  destroy_stream(setup);
   record = std::move(made);
   return *record;
 }
