@@ -5,6 +5,7 @@
 #include "core/autograd.h"
 #include "core/cpu/threads.h"
 #include "core/graph.h"
+#include "core/info.h"
 #include "core/io/npy.h"
 #include "core/io/safetensors.h"
 #include "core/precision.h"

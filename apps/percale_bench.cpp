@@ -1,0 +1,132 @@
+// Times operations and models, beside what the machine could do and beside somebody else's times.
+#include <algorithm>
+#include <cstdio>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "percale_bench/case.h"
+#include "percale_bench/ceilings.h"
+#include "percale_bench/peers.h"
+#include "program/program.h"
+
+using namespace percale;
+using namespace percale::bench;
+
+namespace {
+
+struct Row {
+  std::string name;
+  Timing timing;
+  Bound bound;
+  std::string check;
+};
+
+/// `cnn` and `cnn.b64` name the cases that they are, or begin.
+bool is_wanted(const std::string& name, const std::vector<std::string>& wanted) {
+  return wanted.empty() || std::any_of(wanted.begin(), wanted.end(), [&](const std::string& word) {
+           return name == word || name.starts_with(word + ".");
+         });
+}
+
+std::vector<Case> chosen_cases(Device device, const std::vector<std::string>& wanted) {
+  std::vector<Case> all = model_cases(device), chosen;
+  for (Case& one : spec_cases(device)) all.push_back(std::move(one));
+  std::vector<std::string> names;
+  for (const Case& one : all) {
+    names.push_back(one.name);
+    if (is_wanted(one.name, wanted)) chosen.push_back(one);
+  }
+  for (const std::string& word : wanted)
+    if (std::none_of(names.begin(), names.end(), [&](const std::string& name) { return is_wanted(name, {word}); })) {
+      const std::string meant = apps::nearest(word, names);
+      throw apps::UsageError("there is no case " + word +
+                             (meant.empty() ? "; --list names them" : "; did you mean " + meant + "?"));
+    }
+  return chosen;
+}
+
+void print_ceilings(const Ceilings& ceilings) {
+  std::printf("this machine: ");
+  if (ceilings.operations > 0) std::printf("%.0f GFLOP/s of multiply-adds in f32, ", ceilings.operations / 1e9);
+  std::printf("copies %.1f GB/s (read + written)", ceilings.copy / 1e9);
+  if (ceilings.read > 0) std::printf(", reads %.1f, writes %.1f", ceilings.read / 1e9, ceilings.write / 1e9);
+  std::printf("\n\n%-36s %11s %8s %-13s %9s %9s %-22s %7s %7s  %s\n", "case", "ms", "ceiling", "of", "x plain",
+              "x best", "best peer", "faults", "system", "against f64");
+}
+
+void print_row(const Row& row, const std::map<std::string, PeerTiming>& peers) {
+  std::printf("%-36s %11.4f ", row.name.c_str(), row.timing.milliseconds);
+  if (row.bound.milliseconds > 0)
+    std::printf("%6.1f %% %-13s", 100 * row.bound.milliseconds / row.timing.milliseconds, row.bound.by);
+  else
+    std::printf("%8s %-13s", "-", "");
+  if (const auto peer = peers.find(row.name); peer != peers.end()) {
+    if (peer->second.plain)
+      std::printf(" %9.2f", *peer->second.plain / row.timing.milliseconds);
+    else
+      std::printf(" %9s", "-");
+    std::printf(" %9.2f %-22s", peer->second.best / row.timing.milliseconds,
+                peer->second.how.empty() ? "plain" : peer->second.how.c_str());
+  } else {
+    std::printf(" %9s %9s %-22s", "-", "-", "");
+  }
+  std::printf(" %7.2f %7.2f  %s\n", row.timing.page_faults, row.timing.system_allocations, row.check.c_str());
+  std::fflush(stdout);
+}
+
+void print_json(const Row& row, const Ceilings& ceilings, const apps::Settings& settings) {
+  nlohmann::ordered_json object = {{"case", row.name},
+                                   {"ms", row.timing.milliseconds},
+                                   {"threads", settings.threads},
+                                   {"version", version()},
+                                   {"device", text(settings.device)},
+                                   {"calls", row.timing.calls},
+                                   {"page_faults", row.timing.page_faults},
+                                   {"system_allocations", row.timing.system_allocations},
+                                   {"checked", row.check}};
+  if (row.bound.milliseconds > 0) object["ceiling_share"] = row.bound.milliseconds / row.timing.milliseconds;
+  object["ceiling_gflops"] = ceilings.operations / 1e9;
+  object["ceiling_copy_gb_s"] = ceilings.copy / 1e9;
+  std::printf("%s\n", object.dump().c_str());
+  std::fflush(stdout);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::vector<std::string> wanted;
+  std::string compare;
+  bool json = false, list = false;
+  double seconds = 2;
+  apps::Program program("percale_bench",
+                        "Times operations and models: the median of many calls, beside what the machine could do.",
+                        "percale_bench cnn linear_relu --compare torch.jsonl");
+  program.words("CASE", wanted, "cases, or the beginnings of their names; all of them if none is given");
+  program.flag("--json", json, "print one JSON object a case");
+  program.option("--compare", compare, "JSON lines of another program, as tests/peers/ print them", "FILE");
+  program.option("--seconds", seconds, "how long to time each case", 0, 3600);
+  program.flag("--list", list, "print the names of the cases, and stop");
+  return program.run(argc, argv, [&](const apps::Settings& settings) {
+    const std::vector<Case> cases = chosen_cases(settings.device, wanted);
+    if (list) {
+      for (const Case& one : cases) std::printf("%s\n", one.name.c_str());
+      return;
+    }
+    const auto peers = compare.empty() ? std::map<std::string, PeerTiming>() : read_peers(compare);
+    const Ceilings ceilings = measure_ceilings(settings.device);
+    if (!json) print_ceilings(ceilings);
+    bool wrong = false;
+    for (const Case& one : cases) {
+      if (apps::interrupted()) throw apps::Interrupted();
+      Prepared prepared = one.prepare();
+      Row row{.name = one.name,
+              .timing = measure(prepared.call, settings.device, seconds),
+              .bound = bound_of(ceilings, prepared.operations, prepared.bytes),
+              .check = {}};
+      if (prepared.check) row.check = prepared.check();
+      wrong = wrong || row.check.starts_with("WRONG");
+      json ? print_json(row, ceilings, settings) : print_row(row, peers);
+    }
+    if (wrong) throw Error("an answer is further from f64's than its specification allows");
+  });
+}

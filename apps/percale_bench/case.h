@@ -1,0 +1,42 @@
+// A row of the table: what is called, what it costs at least, and how its answer is checked.
+#pragma once
+
+#include <percale/percale.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace percale::bench {
+
+/// A case made ready: inputs made, libraries opened.
+struct Prepared {
+  std::function<void()> call;
+  std::function<std::string()> check = {};  ///< after timing: the distance from f64, or what is wrong
+  double operations = 0;                    ///< floating-point operations a call, or 0
+  double bytes = 0;                         ///< bytes that must move a call, or 0
+};
+
+struct Case {
+  std::string name;  ///< as peers name the same work
+  std::function<Prepared()> prepare;
+};
+
+/// What one case took.
+struct Timing {
+  double milliseconds = 0;  ///< the median of a call
+  int64_t calls = 0;
+  double page_faults = 0;         ///< a call
+  double system_allocations = 0;  ///< a call: times the caching allocator had to ask the system
+};
+
+/// Calls until `seconds` are over (at least five times, after five calls that are not counted). On CUDA ten calls stand
+/// between two events' worth of waiting, as the peers measure.
+Timing measure(const std::function<void()>& call, Device device, double seconds);
+
+/// The timing tables of all specs.
+std::vector<Case> spec_cases(Device device);
+/// Steps and forward passes of the models.
+std::vector<Case> model_cases(Device device);
+
+}  // namespace percale::bench
