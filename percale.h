@@ -15,5 +15,7 @@
 #include "core/version.h"
 #include "kernels/conv2d/conv2d.h"
 #include "kernels/fill/fill.h"
+#include "kernels/linear/linear.h"
+#include "kernels/matmul/matmul.h"
 #include "kernels/reduction/reduction.h"
 #include "nn/picture/picture.h"

@@ -1,0 +1,374 @@
+#include "product.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "percale/kernels/common/product.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace percale::cpu::HWY_NAMESPACE {
+namespace {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+/// Rows that are computed together: as many as leave their sums in registers (16 or 32 of them).
+constexpr int row_block = HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_SSE4 || HWY_TARGET == HWY_SSSE3 ? 6 : 8;
+/// Depth of a packed block: 24 KiB, so that it stays in the first-level cache beside what is multiplied with it.
+constexpr size_t depth_block = 192;
+
+template <class T>
+constexpr size_t lanes = hn::MaxLanes(hn::ScalableTag<T>());
+template <class T>
+constexpr size_t panel = 2 * lanes<T>;  // columns of a packed block
+
+/// Operands of the innermost loop: `depth` steps, sums kept in `out` from block to block.
+template <class T>
+struct Block {
+  const T* left;
+  size_t left_row_step, left_depth_step;
+  const T* right;
+  size_t depth;
+  T* out;
+  size_t out_row_step;
+  bool first;
+};
+
+/// `rows` rows by `vectors` vectors of columns.
+template <int rows, int vectors, class T>
+HWY_INLINE void multiply_rows(const Block<T>& block, const T* HWY_RESTRICT left, T* HWY_RESTRICT out) {
+  const hn::ScalableTag<T> d;
+  hn::Vec<decltype(d)> sums[rows][vectors];
+  size_t starts[rows];
+  HWY_UNROLL(8)
+  for (int r = 0; r < rows; ++r) {
+    starts[r] = static_cast<size_t>(r) * block.left_row_step;
+    HWY_UNROLL(2)
+    for (int v = 0; v < vectors; ++v)
+      sums[r][v] = block.first ? hn::Zero(d) : hn::LoadU(d, out + static_cast<size_t>(r) * block.out_row_step + v * lanes<T>);
+  }
+  const T* HWY_RESTRICT right = block.right;
+  for (size_t k = 0; k < block.depth; ++k) {
+    hn::Vec<decltype(d)> columns[vectors];
+    HWY_UNROLL(2)
+    for (int v = 0; v < vectors; ++v) columns[v] = hn::LoadU(d, right + v * lanes<T>);
+    HWY_UNROLL(8)
+    for (int r = 0; r < rows; ++r) {
+      const auto factor = hn::Set(d, left[starts[r]]);
+      HWY_UNROLL(2)
+      for (int v = 0; v < vectors; ++v) sums[r][v] = hn::MulAdd(factor, columns[v], sums[r][v]);
+    }
+    left += block.left_depth_step;
+    right += panel<T>;
+  }
+  HWY_UNROLL(8)
+  for (int r = 0; r < rows; ++r) {
+    HWY_UNROLL(2)
+    for (int v = 0; v < vectors; ++v)
+      hn::StoreU(sums[r][v], d, out + static_cast<size_t>(r) * block.out_row_step + v * lanes<T>);
+  }
+}
+
+template <int vectors, class T>
+void multiply_block(const Block<T>& block, size_t rows) {
+  const T* left = block.left;
+  T* out = block.out;
+  auto step = [&](auto count) {
+    multiply_rows<decltype(count)::value, vectors>(block, left, out);
+    left += decltype(count)::value * block.left_row_step;
+    out += decltype(count)::value * block.out_row_step;
+    rows -= decltype(count)::value;
+  };
+  while (rows >= row_block) step(std::integral_constant<int, row_block>{});
+  if (rows >= 4) step(std::integral_constant<int, 4>{});
+  if (rows >= 2) step(std::integral_constant<int, 2>{});
+  if (rows >= 1) step(std::integral_constant<int, 1>{});
+}
+
+/// The last columns, fewer than a whole number of vectors: computed beside and copied.
+template <class T>
+void multiply_edge(const Block<T>& whole, size_t rows, size_t width) {
+  HWY_ALIGN T beside[row_block * panel<T>];
+  Block<T> block = whole;
+  block.out = beside;
+  block.out_row_step = panel<T>;
+  for (size_t row = 0; row < rows; row += row_block) {
+    const size_t count = rows - row < row_block ? rows - row : row_block;
+    T* out = whole.out + row * whole.out_row_step;
+    if (!whole.first)
+      for (size_t r = 0; r < count; ++r)
+        for (size_t c = 0; c < panel<T>; ++c) beside[r * panel<T> + c] = c < width ? out[r * whole.out_row_step + c] : T(0);
+    if (width > lanes<T>) multiply_block<2>(block, count);
+    else multiply_block<1>(block, count);
+    for (size_t r = 0; r < count; ++r)
+      for (size_t c = 0; c < width; ++c) out[r * whole.out_row_step + c] = beside[r * panel<T> + c];
+    block.left += row_block * whole.left_row_step;
+  }
+}
+
+#if HWY_TARGET != HWY_SCALAR
+/// 16 bytes from each of as many columns as a vector has room for, `step` apart.
+template <class D, class T>
+HWY_INLINE hn::Vec<D> load_blocks(D d, const T* from, size_t step) {
+  const hn::FixedTag<T, 16 / sizeof(T)> d16;
+  if constexpr (lanes<T> * sizeof(T) == 16) {
+    return hn::LoadU(d, from);
+  } else if constexpr (lanes<T> * sizeof(T) == 32) {
+    return hn::Combine(d, hn::LoadU(d16, from + step), hn::LoadU(d16, from));
+  } else {
+    const hn::Half<D> half;
+    const auto low = hn::Combine(half, hn::LoadU(d16, from + step), hn::LoadU(d16, from));
+    const auto high = hn::Combine(half, hn::LoadU(d16, from + 3 * step), hn::LoadU(d16, from + 2 * step));
+    return hn::Combine(d, high, low);
+  }
+}
+
+/// From columns whose elements are neighbours: vector k gets the k-th element of each column.
+template <class D, class T>
+HWY_INLINE void load_transposed(D d, const T* from, size_t step, hn::Vec<D>* rows) {
+  if constexpr (sizeof(T) == 4) {
+    const auto a = load_blocks(d, from, 4 * step), b = load_blocks(d, from + step, 4 * step);
+    const auto c = load_blocks(d, from + 2 * step, 4 * step), e = load_blocks(d, from + 3 * step, 4 * step);
+    const auto ac_low = hn::InterleaveLower(d, a, c), be_low = hn::InterleaveLower(d, b, e);
+    const auto ac_high = hn::InterleaveUpper(d, a, c), be_high = hn::InterleaveUpper(d, b, e);
+    rows[0] = hn::InterleaveLower(d, ac_low, be_low);
+    rows[1] = hn::InterleaveUpper(d, ac_low, be_low);
+    rows[2] = hn::InterleaveLower(d, ac_high, be_high);
+    rows[3] = hn::InterleaveUpper(d, ac_high, be_high);
+  } else {
+    const auto a = load_blocks(d, from, 2 * step), b = load_blocks(d, from + step, 2 * step);
+    rows[0] = hn::InterleaveLower(d, a, b);
+    rows[1] = hn::InterleaveUpper(d, a, b);
+  }
+}
+
+template <class T>
+constexpr size_t transposed_rows = 16 / sizeof(T);
+
+/// A whole panel of columns whose elements are neighbours. Returns how much of the depth it has packed.
+template <class T>
+size_t pack_transposed(const T* from, size_t column_step, size_t depth, T* HWY_RESTRICT packed) {
+  const hn::ScalableTag<T> d;
+  constexpr size_t rows = transposed_rows<T>;
+  for (size_t group = 0; group < 2; ++group) {
+    const T* columns = from + group * lanes<T> * column_step;
+    T* to = packed + group * lanes<T>;
+    for (size_t k = 0; k + rows <= depth; k += rows) {
+      hn::Vec<decltype(d)> vectors[rows];
+      load_transposed(d, columns + k, column_step, vectors);
+      HWY_UNROLL(4)
+      for (size_t i = 0; i < rows; ++i) hn::StoreU(vectors[i], d, to + (k + i) * panel<T>);
+    }
+  }
+  return depth / rows * rows;
+}
+
+/// One row by a panel of columns whose elements are neighbours: read once and never packed.
+template <class T>
+void multiply_row(const T* left, const T* right, size_t column_step, size_t depth, T* out) {
+  const hn::ScalableTag<T> d;
+  constexpr size_t rows = transposed_rows<T>;
+  auto low = hn::Zero(d), high = hn::Zero(d);
+  size_t k = 0;
+  for (; k + rows <= depth; k += rows) {
+    hn::Vec<decltype(d)> first[rows], second[rows];
+    load_transposed(d, right + k, column_step, first);
+    load_transposed(d, right + lanes<T> * column_step + k, column_step, second);
+    HWY_UNROLL(4)
+    for (size_t i = 0; i < rows; ++i) {
+      const auto factor = hn::Set(d, left[k + i]);
+      low = hn::MulAdd(factor, first[i], low);
+      high = hn::MulAdd(factor, second[i], high);
+    }
+  }
+  for (; k < depth; ++k) {
+    HWY_ALIGN T column[panel<T>];
+    for (size_t c = 0; c < panel<T>; ++c) column[c] = right[c * column_step + k];
+    const auto factor = hn::Set(d, left[k]);
+    low = hn::MulAdd(factor, hn::Load(d, column), low);
+    high = hn::MulAdd(factor, hn::Load(d, column + lanes<T>), high);
+  }
+  hn::StoreU(low, d, out);
+  hn::StoreU(high, d, out + lanes<T>);
+}
+#endif
+
+/// `depth` rows of `width` columns into rows of a whole panel, zeros behind the last column.
+template <class T>
+void pack_block(const T* from, size_t depth_step, size_t column_step, size_t depth, size_t width, T* HWY_RESTRICT packed) {
+  const hn::ScalableTag<T> d;
+  size_t k = 0;
+  if (width == panel<T> && column_step == 1) {
+    for (; k < depth; ++k) {
+      hn::StoreU(hn::LoadU(d, from + k * depth_step), d, packed + k * panel<T>);
+      hn::StoreU(hn::LoadU(d, from + k * depth_step + lanes<T>), d, packed + k * panel<T> + lanes<T>);
+    }
+  }
+#if HWY_TARGET != HWY_SCALAR
+  if (width == panel<T> && depth_step == 1 && column_step != 1) k = pack_transposed(from, column_step, depth, packed);
+#endif
+  for (; k < depth; ++k) {
+    T* to = packed + k * panel<T>;
+    for (size_t c = 0; c < width; ++c) to[c] = from[k * depth_step + c * column_step];
+    for (size_t c = width; c < panel<T>; ++c) to[c] = T(0);
+  }
+}
+
+/// Bias and ReLU on the finished columns. NaN stays NaN.
+template <class T>
+void finish(T* out, size_t row_step, size_t rows, size_t width, const T* bias, bool relu) {
+  const hn::ScalableTag<T> d;
+  const auto zero = hn::Zero(d);
+  for (size_t r = 0; r < rows; ++r, out += row_step) {
+    size_t c = 0;
+    for (; c + lanes<T> <= width; c += lanes<T>) {
+      auto value = hn::LoadU(d, out + c);
+      if (bias) value = hn::Add(value, hn::LoadU(d, bias + c));
+      if (relu) value = hn::IfThenElse(hn::Le(value, zero), zero, value);
+      hn::StoreU(value, d, out + c);
+    }
+    for (; c < width; ++c) {
+      T value = bias ? out[c] + bias[c] : out[c];
+      out[c] = relu && value <= T(0) ? T(0) : value;
+    }
+  }
+}
+
+/// One panel of columns (the last may be narrower), all of the depth.
+template <class T>
+void multiply_panel(const Product& product, size_t first_row, size_t rows, size_t column, size_t width) {
+  const auto depth = static_cast<size_t>(product.depth);
+  const auto row_step = static_cast<size_t>(product.left_row_step), depth_step = static_cast<size_t>(product.left_depth_step);
+  const auto right_depth_step = static_cast<size_t>(product.right_depth_step);
+  const auto right_column_step = static_cast<size_t>(product.right_column_step);
+  const T* left = static_cast<const T*>(product.left) + first_row * row_step;
+  const T* right = static_cast<const T*>(product.right) + column * right_column_step;
+  const T* packed = static_cast<const T*>(product.packed_right);
+  const auto out_step = static_cast<size_t>(product.out_row_step);
+  T* out = static_cast<T*>(product.out) + first_row * out_step + column;
+  bool done = false;
+#if HWY_TARGET != HWY_SCALAR
+  if (rows == 1 && width == panel<T> && !packed && right_depth_step == 1 && depth_step == 1 && depth > 0) {
+    multiply_row(left, right, right_column_step, depth, out);
+    done = true;
+  }
+#endif
+  if (depth == 0)
+    for (size_t r = 0; r < rows; ++r)
+      for (size_t c = 0; c < width; ++c) out[r * out_step + c] = T(0);
+  HWY_ALIGN T block[depth_block * panel<T>];
+  for (size_t k = 0; k < depth && !done; k += depth_block) {
+    const size_t count = depth - k < depth_block ? depth - k : depth_block;
+    const T* columns = block;
+    if (packed) columns = packed + column * depth + k * panel<T>;
+    else pack_block(right + k * right_depth_step, right_depth_step, right_column_step, count, width, block);
+    const Block<T> step{left + k * depth_step, row_step, depth_step, columns, count, out, out_step, k == 0};
+    if (width == panel<T>) multiply_block<2>(step, rows);
+    else multiply_edge(step, rows, width);
+  }
+  if (product.bias || product.relu)
+    finish(out, out_step, rows, width, product.bias ? static_cast<const T*>(product.bias) + column : nullptr, product.relu);
+}
+
+template <class T>
+void multiply_tile(const Product& product, size_t first_row, size_t rows, size_t first_column, size_t columns) {
+  for (size_t c = 0; c < columns; c += panel<T>)
+    multiply_panel<T>(product, first_row, rows, first_column + c, columns - c < panel<T> ? columns - c : panel<T>);
+}
+
+template <class T>
+void pack_columns(const Product& product, size_t column, T* packed) {
+  const auto columns = static_cast<size_t>(product.columns), depth = static_cast<size_t>(product.depth);
+  const T* right = static_cast<const T*>(product.right) + column * static_cast<size_t>(product.right_column_step);
+  const size_t width = columns - column < panel<T> ? columns - column : panel<T>;
+  pack_block(right, static_cast<size_t>(product.right_depth_step), static_cast<size_t>(product.right_column_step), depth,
+             width, packed + column * depth);
+}
+
+}  // namespace
+
+void tile_f32(const Product& product, size_t row, size_t rows, size_t column, size_t columns) {
+  multiply_tile<float>(product, row, rows, column, columns);
+}
+void tile_f64(const Product& product, size_t row, size_t rows, size_t column, size_t columns) {
+  multiply_tile<double>(product, row, rows, column, columns);
+}
+void pack_f32(const Product& product, size_t column, void* packed) { pack_columns(product, column, static_cast<float*>(packed)); }
+void pack_f64(const Product& product, size_t column, void* packed) { pack_columns(product, column, static_cast<double*>(packed)); }
+size_t panel_bytes() { return panel<float> * sizeof(float); }
+
+}  // namespace percale::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+
+#include <algorithm>
+
+#include "../../core/error.h"
+
+namespace percale::cpu {
+
+HWY_EXPORT(tile_f32);
+HWY_EXPORT(tile_f64);
+HWY_EXPORT(pack_f32);
+HWY_EXPORT(pack_f64);
+HWY_EXPORT(panel_bytes);
+
+namespace {
+
+/// Columns of a packed panel.
+int64_t panel_width(DType dtype) {
+  static const size_t bytes = HWY_DYNAMIC_DISPATCH(panel_bytes)();
+  return static_cast<int64_t>(bytes / size_of(dtype));
+}
+
+int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+}  // namespace
+
+ProductPieces pieces_of(const Product& product) {
+  require(product.dtype == f32 || product.dtype == f64, "multiply", "computes f32 and f64, got {}", product.dtype);
+  constexpr int64_t least_work = 1 << 19;  // multiply-adds of a piece
+  // Fixed here and not by the vectors' length, so that pieces are the same with every instruction set.
+  const int64_t width = product.dtype == f32 ? 32 : 16;
+  const int64_t rows = std::max<int64_t>(product.rows, 1), columns = std::max<int64_t>(product.columns, 1);
+  ProductPieces pieces{};
+  pieces.rows = std::min<int64_t>(rows, 256);
+  // Few wide panels and many rows: shorter pieces, though each packs its columns again.
+  while (ceil_div(rows, pieces.rows) * ceil_div(columns, width) < 8 && pieces.rows > 64 &&
+         pieces.rows * width * product.depth > 2 * least_work)
+    pieces.rows = (pieces.rows / 2 + 7) / 8 * 8;
+  const int64_t panels = std::max<int64_t>(least_work / std::max<int64_t>(pieces.rows * width * product.depth, 1), 1);
+  pieces.columns = std::min(panels, ceil_div(columns, width)) * width;
+  pieces.down = product.rows ? ceil_div(product.rows, pieces.rows) : 0;
+  pieces.across = product.columns ? ceil_div(product.columns, pieces.columns) : 0;
+  return pieces;
+}
+
+void multiply_piece(const Product& product, const ProductPieces& pieces, int64_t index) {
+  const int64_t row = index / pieces.across * pieces.rows, column = index % pieces.across * pieces.columns;
+  const int64_t rows = std::min(pieces.rows, product.rows - row), columns = std::min(pieces.columns, product.columns - column);
+  const auto tile = product.dtype == f32 ? HWY_DYNAMIC_DISPATCH(tile_f32) : HWY_DYNAMIC_DISPATCH(tile_f64);
+  tile(product, static_cast<size_t>(row), static_cast<size_t>(rows), static_cast<size_t>(column), static_cast<size_t>(columns));
+}
+
+void multiply(const Product& product) {
+  multiply_batch(product, 1, [](int64_t) { return BatchOffsets{}; });
+}
+
+size_t packed_bytes(DType dtype, int64_t depth, int64_t columns) {
+  const int64_t width = panel_width(dtype);
+  return static_cast<size_t>(ceil_div(columns, width) * width * depth) * size_of(dtype);
+}
+
+void pack_right(const Product& product, void* packed) {
+  const auto pack = product.dtype == f32 ? HWY_DYNAMIC_DISPATCH(pack_f32) : HWY_DYNAMIC_DISPATCH(pack_f64);
+  const int64_t width = panel_width(product.dtype);
+  const int64_t panels = std::max<int64_t>(65536 / std::max<int64_t>(width * product.depth, 1), 1);
+  parallel_for(ceil_div(product.columns, width), panels, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) pack(product, static_cast<size_t>(i * width), packed);
+  });
+}
+
+}  // namespace percale::cpu
+
+#endif

@@ -1,0 +1,74 @@
+// Products of matrices on the CPU whose bytes depend on nothing but the operands: what matmul and linear stand on.
+//
+// Each element is one chain of fused multiply-adds along the depth, in order, from zero. So a row's bytes are the same
+// alone and in a batch, at one thread and at many, with AVX2 and with AVX-512, whichever operand was transposed or packed.
+// oneDNN's matmul is no faster here (f32, one core, 64 x 3136 x 128: 0.33 ms against 0.31 packed and 0.37 not) and cuts the
+// depth by shape, instruction set and number of threads.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "../../core/cpu/threads.h"
+#include "../../core/dtype.h"
+
+namespace percale::cpu {
+
+/// out[rows, columns] = left[rows, depth] right[depth, columns], then plus bias[columns] and ReLU where asked for.
+/// All of one dtype, f32 or f64; steps are in elements; the columns of `out` are neighbours.
+struct Product {
+  DType dtype = f32;
+  int64_t rows = 0, columns = 0, depth = 0;
+  const void* left = nullptr;
+  int64_t left_row_step = 0, left_depth_step = 0;
+  const void* right = nullptr;
+  int64_t right_depth_step = 0, right_column_step = 0;
+  void* out = nullptr;
+  int64_t out_row_step = 0;
+  const void* packed_right = nullptr;  ///< from `pack_right`: read in place of `right`
+  const void* bias = nullptr;
+  bool relu = false;
+};
+
+/// Where matrix number i of a batch starts, in elements.
+struct BatchOffsets {
+  int64_t left = 0, right = 0, out = 0;
+};
+
+void multiply(const Product& product);
+
+/// Bytes of `right` as `pack_right` writes it.
+size_t packed_bytes(DType dtype, int64_t depth, int64_t columns);
+/// Writes `product.right` in the order in which products read it: worth it where one is multiplied often.
+void pack_right(const Product& product, void* packed);
+
+/// How a product is cut into pieces, by its extents alone.
+struct ProductPieces {
+  int64_t rows, columns;          ///< of a piece
+  int64_t down, across;           ///< pieces
+  int64_t count() const { return down * across; }
+};
+ProductPieces pieces_of(const Product& product);
+/// Computes piece number `index`.
+void multiply_piece(const Product& product, const ProductPieces& pieces, int64_t index);
+
+/// `count` products of the same extents and steps; `offsets(i)` says where the operands of the i-th start.
+template <class Offsets>
+void multiply_batch(const Product& product, int64_t count, Offsets&& offsets) {
+  const ProductPieces pieces = pieces_of(product);
+  const int64_t width = static_cast<int64_t>(size_of(product.dtype));
+  const int64_t work = pieces.rows * pieces.columns * (product.depth + 1);
+  const int64_t grain = work > 0 && work < (1 << 18) ? (1 << 18) / work + 1 : 1;
+  parallel_for(count * pieces.count(), grain, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const BatchOffsets at = offsets(i / pieces.count());
+      Product one = product;
+      one.left = static_cast<const char*>(product.left) + at.left * width;
+      one.right = static_cast<const char*>(product.right) + at.right * width;
+      one.out = static_cast<char*>(product.out) + at.out * width;
+      multiply_piece(one, pieces, i % pieces.count());
+    }
+  });
+}
+
+}  // namespace percale::cpu

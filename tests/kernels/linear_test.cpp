@@ -1,0 +1,118 @@
+// What specs do not say of linear and matmul: bytes that depend on nothing but the operands, names, packing, NaN.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "../../core/autograd.h"
+#include "../../core/cpu/threads.h"
+#include "../../core/primitives.h"
+#include "../../kernels/fill/fill.h"
+#include "../../kernels/linear/linear.h"
+#include "../../kernels/matmul/matmul.h"
+#include "../testing/check.h"
+
+namespace percale {
+namespace {
+
+using testing::same_bytes;
+
+Tensor numbers(const Shape& shape, double seed, DType dtype = f32) {
+  Tensor result = Tensor::empty(shape, {f32, cpu_device});
+  for (int64_t i = 0; i < result.numel(); ++i) result.data<float>()[i] = static_cast<float>(std::sin(seed + 1.7 * static_cast<double>(i)));
+  return result.to(dtype);
+}
+
+TEST(Linear, RowsDoNotDependOnTheirNumber) {
+  for (const auto& [in, out] : {std::pair<int64_t, int64_t>{3136, 128}, {784, 128}, {128, 10}, {300, 70}, {33, 1}})
+    for (const DType dtype : {f32, f64, bf16, f16}) {
+      const Tensor weight = numbers({out, in}, 1, dtype), bias = numbers({out}, 2, dtype), x = numbers({257, in}, 3, dtype);
+      const NoGradGuard no_grad;
+      const Tensor whole = linear_relu(x, weight, bias);
+      for (const int64_t rows : {1, 2, 3, 7, 8, 9, 31, 64, 65, 130, 256})
+        EXPECT_TRUE(same_bytes(linear_relu(x.slice(0, 5, 5 + rows), weight, bias), whole.slice(0, 5, 5 + rows).slice(0, 0, rows)))
+            << rows << " rows of " << in << " to " << out << " in " << text(dtype);
+    }
+}
+
+TEST(Linear, BytesDoNotDependOnThreads) {
+  const int threads = cpu::num_threads();
+  for (const auto& [rows, in, out] : {std::tuple<int64_t, int64_t, int64_t>{64, 3136, 128}, {1, 1024, 512}, {3000, 40, 20}, {64, 128, 10}}) {
+    Tensors results[3];
+    for (int i = 0; i < 3; ++i) {
+      cpu::set_num_threads(i + 1);
+      const Tensor x = numbers({rows, in}, 1).requires_grad_(), weight = numbers({out, in}, 2).requires_grad_(),
+                   bias = numbers({out}, 3).requires_grad_();
+      const Tensor y = linear_relu(x, weight, bias);
+      y.backward(numbers({rows, out}, 4));
+      results[i] = {y, x.grad(), weight.grad(), bias.grad()};
+    }
+    for (int i = 1; i < 3; ++i)
+      for (size_t k = 0; k < 4; ++k) EXPECT_TRUE(same_bytes(results[i][k], results[0][k])) << "result " << k << " of " << rows << " rows";
+  }
+  cpu::set_num_threads(threads);
+}
+
+TEST(Linear, PackedWeightsGiveTheSameBytesAndFollowTheirVersion) {
+  const Tensor x = numbers({40, 500}, 1), weight = numbers({77, 500}, 2), bias = numbers({77}, 3);
+  weight.requires_grad_();
+  const Tensor trained = linear(x, weight, bias);
+  const NoGradGuard no_grad;
+  EXPECT_TRUE(same_bytes(linear(x, weight, bias), trained));
+  EXPECT_TRUE(same_bytes(linear(x, weight, bias), trained));
+  weight.copy_(numbers({77, 500}, 4));
+  EXPECT_TRUE(same_bytes(linear(x, weight, bias), linear(x, numbers({77, 500}, 4), bias)));
+}
+
+TEST(Linear, FusedGivesTheBytesOfUnfused) {
+  for (const DType dtype : {f32, f64, bf16}) {
+    const Tensor x = numbers({30, 50}, 1, dtype), weight = numbers({20, 50}, 2, dtype), bias = numbers({20}, 3, dtype);
+    const Tensor plain = linear(x, weight, bias), fused = linear_relu(x, weight, bias);
+    Tensor expected = plain.clone();
+    for (int64_t i = 0; i < plain.numel(); ++i) {
+      const Tensor element = expected.reshape({-1}).slice(0, i, i + 1);
+      if (element.item<double>() <= 0) fill(element, 0);
+    }
+    EXPECT_TRUE(same_bytes(fused, expected));
+  }
+}
+
+TEST(Linear, NanPassesReluAndItsGradient) {
+  const Tensor x = full({2, 3}, std::nan("")).requires_grad_(), weight = ones({4, 3});
+  const Tensor y = linear_relu(x, weight);
+  EXPECT_TRUE(std::isnan(y.select(0, 1).select(0, 2).item<double>()));
+  y.backward(ones({2, 4}));
+  EXPECT_EQ(x.grad().select(0, 0).select(0, 0).item<double>(), 4);
+}
+
+TEST(Linear, GradientHasItsWeightsLayoutAndNoCopy) {
+  const Tensor x = numbers({5, 6}, 1), weight = numbers({3, 6}, 2).requires_grad_(), bias = numbers({3}, 3).requires_grad_();
+  linear_relu(x, weight, bias).backward(ones({5, 3}));
+  EXPECT_TRUE(weight.grad().is_contiguous());
+  EXPECT_TRUE(bias.grad().is_contiguous());
+}
+
+TEST(Matmul, NamesAreThoseOfPyTorch) {
+  auto name = [](const Shape& a, const Shape& b) { return matmul(numbers(a, 1).requires_grad_(), numbers(b, 2).requires_grad_()).grad_fn(); };
+  EXPECT_EQ(name({5}, {5}), "DotBackward0");
+  EXPECT_EQ(name({3, 5}, {5}), "MvBackward0");
+  EXPECT_EQ(name({5}, {5, 4}), "SqueezeBackward4");
+  EXPECT_EQ(name({3, 5}, {5, 4}), "MmBackward0");
+  EXPECT_EQ(name({2, 3, 5}, {2, 5, 4}), "UnsafeViewBackward0");
+  EXPECT_EQ(name({2, 3, 5}, {5, 4}), "UnsafeViewBackward0");
+  EXPECT_EQ(name({3, 5}, {2, 5, 4}), "CloneBackward0");
+  const Tensor x = numbers({2, 7}, 1).requires_grad_(), weight = numbers({4, 7}, 2), bias = numbers({4}, 3);
+  EXPECT_EQ(linear(x, weight, bias).grad_fn(), "AddmmBackward0");
+  EXPECT_EQ(linear(x, weight).grad_fn(), "MmBackward0");
+  EXPECT_EQ(linear_relu(x, weight).grad_fn(), "ReluBackward0");
+}
+
+TEST(Matmul, TransposesGiveTheSameBytes) {
+  const Tensor a = numbers({70, 133}, 1), b = numbers({133, 90}, 2);
+  const Tensor expected = matmul(a, b);
+  EXPECT_TRUE(same_bytes(matmul(a.t().contiguous().t(), b), expected));
+  EXPECT_TRUE(same_bytes(matmul(a, b.t().contiguous().t()), expected));
+  EXPECT_TRUE(same_bytes(matmul(b.t(), a.t()).t(), expected));
+}
+
+}  // namespace
+}  // namespace percale
