@@ -17,5 +17,6 @@
 #include "kernels/fill/fill.h"
 #include "kernels/linear/linear.h"
 #include "kernels/matmul/matmul.h"
+#include "kernels/optimizer/optimizer.h"
 #include "kernels/reduction/reduction.h"
 #include "nn/picture/picture.h"

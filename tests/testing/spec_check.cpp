@@ -24,7 +24,7 @@ Tensors moved(const Tensors& inputs, Device device) {
   Tensors result;
   for (const Tensor& input : inputs) {
     Tensor copy = input.detach().to(device);
-    if (copy.is_same(input)) copy = copy.clone();
+    if (copy.storage() == input.storage()) copy = copy.clone();
     copy.requires_grad_(input.requires_grad());
     result.push_back(copy);
   }

@@ -1,0 +1,123 @@
+// What the optimizers' specs cannot say: steps in a captured graph, after an error, and with a gradient missing.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "../../core/autograd.h"
+#include "../../core/graph.h"
+#include "../../kernels/fill/fill.h"
+#include "../../kernels/optimizer/optimizer.h"
+#include "../testing/check.h"
+
+#if PERCALE_HAS_CUDA
+#include "../../core/cuda/error_word.h"
+#endif
+
+namespace percale {
+namespace {
+
+/// Two parameters, of which the second never gets a gradient, and Adam's state.
+struct Model {
+  explicit Model(Device device)
+      : parameters{full({5, 3}, 1.5, {f32, device}), ones({7}, {f32, device})},
+        gradients{full({5, 3}, 0.25, {f32, device}), Tensor()},
+        first{zeros_like(parameters[0]), zeros_like(parameters[1])},
+        second{zeros_like(parameters[0]), zeros_like(parameters[1])},
+        rate(full({1}, 0.1, {f64, device})),
+        steps(zeros({2}, {f64, device})) {}
+
+  void step() { adam_step(parameters, gradients, first, second, {}, rate, steps); }
+
+  Tensors parameters, gradients, first, second;
+  Tensor rate, steps;
+};
+
+class OptimizerStep : public ::testing::TestWithParam<DeviceType> {
+ protected:
+  void SetUp() override {
+    if (device().is_cuda() && !cuda_available()) GTEST_SKIP() << "no CUDA device: " << reason_without_cuda();
+  }
+  Device device() const { return Device(GetParam()); }
+};
+
+TEST_P(OptimizerStep, LeavesParametersWithoutGradientAlone) {
+  Model model(device());
+  const uint64_t touched = model.parameters[0].version(), untouched = model.parameters[1].version();
+  model.step();
+  EXPECT_EQ(model.steps[0].item<double>(), 1);
+  EXPECT_EQ(model.steps[1].item<double>(), 0);
+  EXPECT_GT(model.parameters[0].version(), touched);
+  EXPECT_EQ(model.parameters[1].version(), untouched);
+  EXPECT_TRUE(testing::same_bytes(model.parameters[1], ones({7})));
+  EXPECT_NEAR(model.parameters[0][0][0].item<double>(), 1.4, 1e-6);  // Adam's first step is the learning rate, whatever the gradient
+}
+
+TEST_P(OptimizerStep, NoticesWhatBackwardStillNeeds) {
+  const Tensor parameter = full({3}, 2, {f32, device()}).requires_grad_();
+  const Tensor squared = record("SquareBackward0", parameter.detach().clone(), {parameter}, saved(parameter),
+                                [](const Tensors&, const Saved& saved) -> Tensors { return {saved[0]}; });
+  sgd_step({parameter}, {ones({3}, {f32, device()})}, {}, full({1}, 0.1, {f64, device()}), zeros({1}, {f64, device()}));
+  try {
+    squared.backward(ones({3}, {f32, device()}));
+    FAIL() << "backward over a changed parameter";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("written since by sgd_step"), std::string::npos) << error.what();
+  }
+}
+
+TEST_P(OptimizerStep, FollowsTheLearningRateInAGraph) {
+  Model eager(device()), captured(device());
+  auto step = Graph::capture([&] { captured.step(); }, device());
+  for (const double rate : {0.1, 0.05, 0.2, 0.025, 0.4}) {
+    eager.rate.fill_(rate);
+    captured.rate.fill_(rate);
+    eager.step();
+    step();
+  }
+  EXPECT_EQ(captured.steps[0].item<double>(), 5);
+  EXPECT_TRUE(testing::same_bytes(captured.parameters[0], eager.parameters[0]));
+  EXPECT_TRUE(testing::same_bytes(captured.second[0], eager.second[0]));
+}
+
+TEST_P(OptimizerStep, TakesManyParameters) {
+  Tensors parameters, gradients, buffers;
+  for (int i = 0; i < 150; ++i) {
+    parameters.push_back(full({i % 7, 11}, i, {f32, device()}));
+    gradients.push_back(full({i % 7, 11}, 1, {f32, device()}));
+    buffers.push_back(zeros_like(parameters.back()));
+  }
+  const Tensor steps = zeros({150}, {f64, device()});
+  sgd_step(parameters, gradients, buffers, full({1}, 0.5, {f64, device()}), steps, {.momentum = 0.5});
+  for (int i = 0; i < 150; ++i) {
+    EXPECT_TRUE(testing::same_bytes(parameters[static_cast<size_t>(i)], full({i % 7, 11}, i - 0.5)));
+    EXPECT_EQ(steps[i].item<double>(), 1);
+  }
+  EXPECT_FLOAT_EQ(gradient_norm(gradients).item<float>(), std::sqrt(11.f * (21 * 21 + 0 + 1 + 2)));
+}
+
+#if PERCALE_HAS_CUDA
+TEST_P(OptimizerStep, DoesNothingAfterAnError) {
+  if (!device().is_cuda()) GTEST_SKIP() << "errors are thrown at once on the CPU";
+  Model model(device());
+  const Tensor buffer = zeros_like(model.parameters[0]);
+  fill(Tensor::from_blob(const_cast<uint64_t*>(&cuda::error_record()->operation), {1}, {i64, device()}), 3);
+  model.step();
+  sgd_step({model.parameters[0]}, {model.gradients[0]}, {buffer}, model.rate, model.steps.slice(0, 0, 1), {.momentum = 0.9});
+  scale_to_norm(model.gradients, gradient_norm(model.gradients), 0.1);
+  clamp_gradients(model.gradients, 0.1);
+  fill(Tensor::from_blob(const_cast<uint64_t*>(&cuda::error_record()->operation), {1}, {i64, device()}), -1);
+  const Model fresh(device());
+  EXPECT_TRUE(testing::same_bytes(model.parameters[0], fresh.parameters[0]));
+  EXPECT_TRUE(testing::same_bytes(model.gradients[0], fresh.gradients[0]));
+  EXPECT_TRUE(testing::same_bytes(model.first[0], fresh.first[0]));
+  EXPECT_TRUE(testing::same_bytes(model.second[0], fresh.second[0]));
+  EXPECT_TRUE(testing::same_bytes(buffer, fresh.first[0]));
+  EXPECT_TRUE(testing::same_bytes(model.steps, fresh.steps));
+}
+#endif
+
+INSTANTIATE_TEST_SUITE_P(Cpu, OptimizerStep, ::testing::Values(cpu_device.type));
+INSTANTIATE_TEST_SUITE_P(Cuda, OptimizerStep, ::testing::Values(cuda_device.type));
+
+}  // namespace
+}  // namespace percale
