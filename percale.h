@@ -14,6 +14,7 @@
 #include "core/trace.h"
 #include "core/version.h"
 #include "kernels/conv2d/conv2d.h"
+#include "kernels/elementwise/elementwise.h"
 #include "kernels/fill/fill.h"
 #include "kernels/linear/linear.h"
 #include "kernels/matmul/matmul.h"

@@ -93,7 +93,9 @@ void record_node(const char* name, std::span<Tensor> outputs, const TensorRefere
   }
 }
 
-void require_writable(const char* operation, const Tensor& target) {
+void require_writable(const char* operation, const Tensor& target, bool gains_history) {
+  require(!gains_history || !AutogradAccess::is_view(target), operation,
+          "a view cannot be given a history in place; write its base, or use a NoGradGuard");
   if (!recording || !target.requires_grad()) return;
   require(!target.is_leaf(), operation,
           "a leaf that requires its gradient cannot be written in place; use a NoGradGuard");

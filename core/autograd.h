@@ -106,8 +106,9 @@ Tensors record_all(const char* name, Tensors outputs, const TensorReferences& in
 }
 
 /// Before an operation writes into `target` in place: an error for a leaf that requires its gradient or a view with
-/// history while history is recorded.
-void require_writable(const char* operation, const Tensor& target);
+/// history while history is recorded. `gains_history`: what is written has a history that `target` will share, which a
+/// view could not pass on to what it views.
+void require_writable(const char* operation, const Tensor& target, bool gains_history = false);
 
 /// Gradients of the sum of `outputs` with respect to `inputs`, without touching any `grad()`.
 /// @param gradients of `outputs`, or empty: ones (then each output has one element).

@@ -1,0 +1,146 @@
+// Functions of vectors of f32, right for every float (infinities, NaN and zeros included), and how a loop runs over memory.
+// For a `_cpu.cpp` file, after <hwy/highway.h>: compiled once for each instruction set (CONTRIBUTING.md, "SIMD on the CPU").
+#if defined(PERCALE_VECTOR_MATH_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef PERCALE_VECTOR_MATH_INL_H
+#undef PERCALE_VECTOR_MATH_INL_H
+#else
+#define PERCALE_VECTOR_MATH_INL_H
+#endif
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include <hwy/contrib/math/math-inl.h>
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace percale::cpu::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+namespace simd {
+
+/// Within 1 ulp. Highway's own gives 0 for NaN, and wants arguments that fit its integers.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V exp(D t, V x) {
+  const V bounded = hn::Min(hn::Max(x, hn::Set(t, -104.0f)), hn::Set(t, 100.0f));
+  return hn::IfThenElse(hn::Ne(x, x), x, hn::Exp(t, bounded));
+}
+
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V log(D t, V x) {
+  const V infinity = hn::Set(t, std::numeric_limits<float>::infinity());
+  const V positive = hn::IfThenElse(hn::Eq(x, infinity), x, hn::Log(t, x));
+  const V rest = hn::IfThenElse(hn::Eq(x, hn::Zero(t)), hn::Neg(infinity), hn::Set(t, std::numeric_limits<float>::quiet_NaN()));
+  return hn::IfThenElse(hn::Gt(x, hn::Zero(t)), positive, rest);
+}
+
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V tanh(D t, V x) {
+  return hn::IfThenElse(hn::Ne(x, x), x, hn::Tanh(t, x));
+}
+
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V sigmoid(D t, V x) {
+  const V one = hn::Set(t, 1.0f);
+  return hn::Div(one, hn::Add(one, exp(t, hn::Neg(x))));
+}
+
+/// Within 1 ulp: N. Juffa's two minimax polynomials (https://stackoverflow.com/a/35148199), the outer one in exp's argument.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V erf(D t, V x) {
+  const V size = hn::Min(hn::Abs(x), hn::Set(t, 4.0f)), square = hn::Mul(x, x), bounded = hn::Mul(size, size);
+  V outer = hn::MulAdd(hn::Set(t, -1.72853470e-5f), size, hn::Set(t, 3.83197126e-4f));
+  const V middle = hn::MulAdd(hn::Set(t, -3.88396438e-3f), size, hn::Set(t, 2.42546219e-2f));
+  outer = hn::MulAdd(outer, bounded, middle);
+  outer = hn::MulAdd(outer, size, hn::Set(t, -1.06777877e-1f));
+  outer = hn::MulAdd(outer, size, hn::Set(t, -6.34846687e-1f));
+  outer = hn::MulAdd(outer, size, hn::Set(t, -1.28717512e-1f));
+  outer = hn::MulAdd(outer, size, hn::Neg(size));
+  outer = hn::CopySign(hn::Sub(hn::Set(t, 1.0f), hn::Exp(t, outer)), x);
+  V inner = hn::Set(t, -5.96761703e-4f);
+  inner = hn::MulAdd(inner, square, hn::Set(t, 4.99119423e-3f));
+  inner = hn::MulAdd(inner, square, hn::Set(t, -2.67681349e-2f));
+  inner = hn::MulAdd(inner, square, hn::Set(t, 1.12819925e-1f));
+  inner = hn::MulAdd(inner, square, hn::Set(t, -3.76125336e-1f));
+  inner = hn::MulAdd(inner, square, hn::Set(t, 1.28379166e-1f));
+  inner = hn::MulAdd(inner, x, x);
+  // NaN is not below the border, and Min may have lost it.
+  const V value = hn::IfThenElse(hn::Lt(hn::Abs(x), hn::Set(t, 0.927734375f)), inner, outer);
+  return hn::IfThenElse(hn::Ne(x, x), x, value);
+}
+
+/// The probability that a standard normal number is below x.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V normal_below(D t, V x) {
+  const V half = hn::Set(t, 0.5f);
+  return hn::MulAdd(half, erf(t, hn::Mul(x, hn::Set(t, 0.70710678f))), half);
+}
+
+/// base to the power of exponent by exp(exponent * log(base)) in f64; zeros, infinities and NaN are left to the library.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V pow(D t, V base, V exponent) {
+  constexpr size_t most = HWY_MAX_BYTES / sizeof(float);
+  HWY_ALIGN float bases[most], exponents[most], results[most];
+  hn::Store(base, t, bases);
+  hn::Store(exponent, t, exponents);
+  const hn::ScalableTag<double> wide;
+  const hn::Rebind<float, decltype(wide)> narrow;
+  for (size_t i = 0; i < hn::Lanes(t); i += hn::Lanes(wide)) {
+    const auto from = hn::PromoteTo(wide, hn::Abs(hn::Load(narrow, bases + i)));
+    const auto to = hn::PromoteTo(wide, hn::Load(narrow, exponents + i));
+    auto product = hn::Mul(to, hn::Log(wide, from));
+    product = hn::Min(hn::Max(product, hn::Set(wide, -700.0)), hn::Set(wide, 700.0));
+    hn::Store(hn::DemoteTo(narrow, hn::Exp(wide, product)), narrow, results + i);
+  }
+  const V infinity = hn::Set(t, std::numeric_limits<float>::infinity()), half = hn::Set(t, 0.5f);
+  const auto whole = hn::Eq(hn::Round(exponent), exponent);
+  const V halved = hn::Mul(exponent, half);
+  const auto odd = hn::AndNot(hn::Eq(hn::Round(halved), halved), whole);
+  V result = hn::Load(t, results);
+  const V mirrored = hn::IfThenElse(odd, hn::Neg(result), result);
+  const V of_negative = hn::IfThenElse(whole, mirrored, hn::Set(t, std::numeric_limits<float>::quiet_NaN()));
+  result = hn::IfThenElse(hn::Lt(base, hn::Zero(t)), of_negative, result);
+  const auto plain = hn::And(hn::And(hn::Lt(hn::Abs(base), infinity), hn::Ne(base, hn::Zero(t))),
+                             hn::Lt(hn::Abs(exponent), infinity));
+  if (HWY_LIKELY(hn::AllTrue(t, plain))) return result;
+  HWY_ALIGN float plains[most];
+  hn::Store(hn::IfThenElseZero(plain, hn::Set(t, 1.0f)), t, plains);
+  hn::Store(result, t, results);
+  for (size_t i = 0; i < hn::Lanes(t); ++i)
+    if (plains[i] == 0) results[i] = std::pow(bases[i], exponents[i]);
+  return hn::Load(t, results);
+}
+
+}  // namespace simd
+
+/// out[i] = body(t, in[0][i], in[1][i], ...) for `count` elements. The last few go through the same body, by way of a
+/// buffer: so an element's bits do not depend on where it stands. `out` may be one of the inputs.
+template <int operands, class Body>
+HWY_INLINE void for_each_vector(const float* const* in, float* out, size_t count, Body body) {
+  const hn::ScalableTag<float> t;
+  const size_t lanes = hn::Lanes(t);
+  auto at = [&](const float* const* from, size_t i) HWY_ATTR {
+    const auto a = hn::LoadU(t, from[0] + i);
+    const auto b = operands > 1 ? hn::LoadU(t, from[operands > 1 ? 1 : 0] + i) : a;
+    const auto c = operands > 2 ? hn::LoadU(t, from[operands > 2 ? 2 : 0] + i) : a;
+    const auto d = operands > 3 ? hn::LoadU(t, from[operands > 3 ? 3 : 0] + i) : a;
+    return body(t, a, b, c, d);
+  };
+  size_t i = 0;
+  for (; i + lanes <= count; i += lanes) hn::StoreU(at(in, i), t, out + i);
+  if (i == count) return;
+  HWY_ALIGN float last[operands + 1][HWY_MAX_BYTES / sizeof(float)] = {};
+  const float* from[operands];
+  for (int k = 0; k < operands; ++k) {
+    std::memcpy(last[k], in[k] + i, (count - i) * sizeof(float));
+    from[k] = last[k];
+  }
+  hn::StoreU(at(from, 0), t, last[operands]);
+  std::memcpy(out + i, last[operands], (count - i) * sizeof(float));
+}
+
+}  // namespace percale::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif
