@@ -149,6 +149,15 @@ Tensor Tensor::to(TensorOptions options) const {
   return to(options.device).to(options.dtype);
 }
 
+void Tensor::set_data(const Tensor& other) const {
+  require(is_leaf(), "set_data", "only a leaf can be given other elements; this is the output of {}", grad_fn());
+  require(!requires_grad() || is_floating(other.dtype()), "set_data", "a tensor that requires its gradient cannot be {}",
+          other.dtype());
+  std::shared_ptr<AutogradPart> autograd = std::move(impl_->autograd);
+  *impl_ = *other.impl_;
+  impl_->autograd = std::move(autograd);
+}
+
 void Tensor::copy_(const Tensor& source) const {
   const Operation operation{"copy_"};
   require_writable("copy_", *this);

@@ -130,6 +130,10 @@ class Tensor {
   void fill_(double value) const;
   void zero_() const { fill_(0); }
 
+  /// Makes every copy of this tensor refer to `other`'s elements; its autograd part stays. How a parameter moves between
+  /// devices under those who hold it.
+  void set_data(const Tensor& other) const;
+
   // Autograd (core/autograd.h).
   /// The same memory without history.
   Tensor detach() const;

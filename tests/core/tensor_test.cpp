@@ -123,6 +123,17 @@ TEST(Tensor, WrapsForeignMemory) {
   EXPECT_EQ(elements[2], 9);
 }
 
+TEST(Tensor, GivenOtherElementsEveryCopySeesThem) {
+  const Tensor x = zeros({2, 3}).requires_grad_();
+  const Tensor copy = x;
+  x.set_data(ones({4}, {f64, cpu_device}));
+  EXPECT_EQ(copy.shape(), (Shape{4}));
+  EXPECT_EQ(copy.dtype(), f64);
+  EXPECT_TRUE(copy.requires_grad());
+  EXPECT_EQ(message_of([&] { x.set_data(arange(3)); }), "[set_data] a tensor that requires its gradient cannot be i64");
+  EXPECT_NE(message_of([&] { x.clone().set_data(ones({4})); }).find("only a leaf"), std::string::npos);
+}
+
 TEST(Allocator, ReusesWhatIsGivenBack) {
   void* first = nullptr;
   for (int i = 0; i < 5; ++i) {

@@ -1,0 +1,111 @@
+#include "optimizer.h"
+
+#include "../../core/autograd.h"
+#include "../../kernels/fill/fill.h"
+
+namespace percale::optim {
+
+void Optimizer::add_group(const Tensors& parameters, double lr, const std::vector<std::string>& slots) {
+  require(!parameters.empty(), name_, "there are no parameters to optimize");
+  require(lr >= 0, name_, "the learning rate cannot be negative, got {}", lr);
+  for (const Tensor& parameter : parameters) {
+    require(parameter.is_leaf(), name_, "only leaves can be optimized, this is the output of {}", parameter.grad_fn());
+    for (const Group& group : groups_)
+      for (const Tensor& other : group.parameters)
+        require(!parameter.is_same(other), name_, "a parameter of shape {} is in two groups", parameter.shape());
+  }
+  Group group{.parameters = parameters, .lr = lr, .initial_lr = {}, .slots = {}, .rate = {}, .steps = {}};
+  for (const std::string& slot : slots) group.slots.push_back({slot, {}});
+  groups_.push_back(std::move(group));
+}
+
+/// State comes with the first step, where the parameters then lie, and follows them to another device.
+void Optimizer::prepare(Group& group) {
+  const Device device = group.parameters[0].device();
+  if (!group.rate.defined()) {
+    const auto count = static_cast<int64_t>(group.parameters.size());
+    group.steps = zeros({count}, {f64, device});
+    for (Slot& slot : group.slots)
+      for (const Tensor& parameter : group.parameters) slot.tensors.push_back(zeros_like(parameter.detach()));
+  } else if (group.rate.device() == device) {
+    return;
+  }
+  group.rate = full({1}, group.lr, {f64, device});
+  group.steps = group.steps.to(device);
+  for (Slot& slot : group.slots)
+    for (Tensor& tensor : slot.tensors) tensor = tensor.to(device);
+}
+
+void Optimizer::step() {
+  const NoGradGuard no_grad;
+  for (size_t i = 0; i < groups_.size(); ++i) {
+    Group& group = groups_[i];
+    Tensors gradients;
+    bool any = false;
+    for (const Tensor& parameter : group.parameters) {
+      gradients.push_back(parameter.grad());
+      any = any || gradients.back().defined();
+    }
+    if (!any) continue;
+    prepare(group);
+    step_group(i, group, gradients);
+  }
+}
+
+void Optimizer::zero_grad(bool set_to_none) {
+  for (const Group& group : groups_) {
+    for (const Tensor& parameter : group.parameters) {
+      const Tensor gradient = parameter.grad();
+      if (!gradient.defined()) continue;
+      if (set_to_none) parameter.set_grad({});
+      else gradient.detach().zero_();
+    }
+  }
+}
+
+void Optimizer::set_lr(double lr) {
+  for (size_t i = 0; i < groups_.size(); ++i) set_lr(i, lr);
+}
+
+void Optimizer::set_lr(size_t index, double lr) {
+  Group& group = groups_.at(index);
+  require(lr >= 0, name_, "the learning rate cannot be negative, got {}", lr);
+  require(!WriteLog::current(), name_,
+          "a learning rate set inside a captured step would be the same in every replay; set it between the steps");
+  group.lr = lr;
+  if (group.rate.defined()) group.rate.fill_(lr);
+}
+
+double Optimizer::initial_lr(size_t index) {
+  Group& group = groups_.at(index);
+  if (!group.initial_lr) group.initial_lr = group.lr;
+  return *group.initial_lr;
+}
+
+nn::StateDict Optimizer::named_state() {
+  nn::StateDict state;
+  size_t index = 0;
+  for (size_t g = 0; g < groups_.size(); ++g) {
+    prepare(groups_[g]);
+    const std::string prefix = "group." + std::to_string(g);
+    state.emplace_back(prefix + ".lr", groups_[g].rate);
+    state.emplace_back(prefix + ".steps", groups_[g].steps);
+    for (size_t i = 0; i < groups_[g].parameters.size(); ++i, ++index)
+      for (const Slot& slot : groups_[g].slots)
+        state.emplace_back("state." + std::to_string(index) + "." + slot.name, slot.tensors[i]);
+  }
+  return state;
+}
+
+nn::StateDict Optimizer::state_dict() {
+  nn::StateDict state = named_state();
+  for (auto& [name, tensor] : state) tensor = nn::saved_copy(tensor);
+  return state;
+}
+
+void Optimizer::load_state_dict(const nn::StateDict& state) {
+  nn::load_by_name(name_, named_state(), state, true);
+  for (Group& group : groups_) group.lr = group.rate.item<double>();
+}
+
+}  // namespace percale::optim
