@@ -19,6 +19,7 @@
 #include "kernels/linear/linear.h"
 #include "kernels/matmul/matmul.h"
 #include "kernels/optimizer/optimizer.h"
+#include "kernels/pooling/pooling.h"
 #include "kernels/reduction/reduction.h"
 #include "nn/clip_grad.h"
 #include "nn/module.h"
