@@ -16,6 +16,7 @@
 #include "kernels/conv2d/conv2d.h"
 #include "kernels/elementwise/elementwise.h"
 #include "kernels/fill/fill.h"
+#include "kernels/image_batch/image_batch.h"
 #include "kernels/linear/linear.h"
 #include "kernels/matmul/matmul.h"
 #include "kernels/optimizer/optimizer.h"

@@ -3,7 +3,6 @@
 #include "../../core/autograd.h"
 #include "../../core/dispatch.h"
 #include "../../core/trace.h"
-#include "../reduction/reduction.h"
 #include "pooling_twins.h"
 
 namespace percale {
@@ -125,9 +124,9 @@ Tensor adaptive_avg_pool2d(const Tensor& x, const Shape& size) {
   check_images("adaptive_avg_pool2d", x);
   const Shape out = pair_of("adaptive_avg_pool2d", "size", size);
   require(out[0] >= 0 && out[1] >= 0, "adaptive_avg_pool2d", "sizes cannot be negative, got {}", out);
-  if (out == Shape{1, 1}) return mean(x, {2, 3}, true);
   auto axis = [&](int64_t i) { return PoolAxis{x.size(2 + i), out[static_cast<int>(i)], 1, 1, 0, 1, true, false}; };
-  return mean_pool("AdaptiveAvgPool2DBackward0", {x.size(0), x.size(1), axis(0), axis(1), 0}, x);
+  const char* name = out == Shape{1, 1} ? "MeanBackward1" : "AdaptiveAvgPool2DBackward0";  // as PyTorch names them
+  return mean_pool(name, {x.size(0), x.size(1), axis(0), axis(1), 0}, x);
 }
 
 Tensor adaptive_avg_pool2d(const Tensor& x, int64_t size) { return adaptive_avg_pool2d(x, Shape{size, size}); }

@@ -149,11 +149,11 @@ void max_gradient_tiles(const PoolGeometry& g, const T* gradient, const uint8_t*
       const int64_t from = g.output_at(image, o, p), columns = g.columns.end_tap(p);
       T* to = result + g.input_at(image, top, p * g.columns.kernel);
       for_each_vector(g.channels, [&](auto d, int64_t c) HWY_ATTR {
-        const auto upstream = load(d, gradient + from + c);
+        const auto zero = hn::Zero(d), upstream = load(d, gradient + from + c);  // a sum from zero: -0 becomes 0
         const auto taken_tap = load_positions(d, positions + from + c);
         for (int64_t r = 0; r < taken; ++r)
           for (int64_t s = 0; s < columns; ++s)
-            store(d, where_tap(d, taken_tap, r * g.columns.kernel + s, upstream), to + r * in_row + s * g.channels + c);
+            store(d, zero + where_tap(d, taken_tap, r * g.columns.kernel + s, upstream), to + r * in_row + s * g.channels + c);
       });
     }
     const bool last = o + 1 == g.rows.out;
