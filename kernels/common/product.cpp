@@ -21,6 +21,13 @@ constexpr size_t lanes = hn::MaxLanes(hn::ScalableTag<T>());
 template <class T>
 constexpr size_t panel = 2 * lanes<T>;  // columns of a packed block
 
+/// As the vectors do it: fused where they are.
+template <class T>
+HWY_INLINE T multiply_add(T a, T b, T c) {
+  const hn::CappedTag<T, 1> d;
+  return hn::GetLane(hn::MulAdd(hn::Set(d, a), hn::Set(d, b), hn::Set(d, c)));
+}
+
 /// Operands of the innermost loop: `depth` steps, sums kept in `out` from block to block.
 template <class T>
 struct Block {
@@ -106,79 +113,80 @@ void multiply_edge(const Block<T>& whole, size_t rows, size_t width) {
 }
 
 #if HWY_TARGET != HWY_SCALAR
-/// 16 bytes from each of as many columns as a vector has room for, `step` apart.
-template <class D, class T>
-HWY_INLINE hn::Vec<D> load_blocks(D d, const T* from, size_t step) {
-  const hn::FixedTag<T, 16 / sizeof(T)> d16;
-  if constexpr (lanes<T> * sizeof(T) == 16) {
-    return hn::LoadU(d, from);
-  } else if constexpr (lanes<T> * sizeof(T) == 32) {
-    return hn::Combine(d, hn::LoadU(d16, from + step), hn::LoadU(d16, from));
-  } else {
-    const hn::Half<D> half;
-    const auto low = hn::Combine(half, hn::LoadU(d16, from + step), hn::LoadU(d16, from));
-    const auto high = hn::Combine(half, hn::LoadU(d16, from + 3 * step), hn::LoadU(d16, from + 2 * step));
-    return hn::Combine(d, high, low);
-  }
-}
-
-/// From columns whose elements are neighbours: vector k gets the k-th element of each column.
+/// The transpose of a square: vector k gets the k-th element of each of `lanes` columns, whose elements are neighbours.
+/// Each column is read by one load, so that a line of the cache is touched once even where columns share its set.
 template <class D, class T>
 HWY_INLINE void load_transposed(D d, const T* from, size_t step, hn::Vec<D>* rows) {
-  if constexpr (sizeof(T) == 4) {
-    const auto a = load_blocks(d, from, 4 * step), b = load_blocks(d, from + step, 4 * step);
-    const auto c = load_blocks(d, from + 2 * step, 4 * step), e = load_blocks(d, from + 3 * step, 4 * step);
-    const auto ac_low = hn::InterleaveLower(d, a, c), be_low = hn::InterleaveLower(d, b, e);
-    const auto ac_high = hn::InterleaveUpper(d, a, c), be_high = hn::InterleaveUpper(d, b, e);
-    rows[0] = hn::InterleaveLower(d, ac_low, be_low);
-    rows[1] = hn::InterleaveUpper(d, ac_low, be_low);
-    rows[2] = hn::InterleaveLower(d, ac_high, be_high);
-    rows[3] = hn::InterleaveUpper(d, ac_high, be_high);
-  } else {
-    const auto a = load_blocks(d, from, 2 * step), b = load_blocks(d, from + step, 2 * step);
-    rows[0] = hn::InterleaveLower(d, a, b);
-    rows[1] = hn::InterleaveUpper(d, a, b);
+  constexpr size_t within = 16 / sizeof(T), blocks = lanes<T> / within;  // elements of a block of 16 bytes, and blocks
+  hn::Vec<D> parts[within][blocks];
+  HWY_UNROLL(4)
+  for (size_t g = 0; g < blocks; ++g, from += within * step) {
+    if constexpr (within == 4) {
+      const auto a = hn::LoadU(d, from), b = hn::LoadU(d, from + step);
+      const auto c = hn::LoadU(d, from + 2 * step), e = hn::LoadU(d, from + 3 * step);
+      const auto ac_low = hn::InterleaveLower(d, a, c), be_low = hn::InterleaveLower(d, b, e);
+      const auto ac_high = hn::InterleaveUpper(d, a, c), be_high = hn::InterleaveUpper(d, b, e);
+      parts[0][g] = hn::InterleaveLower(d, ac_low, be_low);
+      parts[1][g] = hn::InterleaveUpper(d, ac_low, be_low);
+      parts[2][g] = hn::InterleaveLower(d, ac_high, be_high);
+      parts[3][g] = hn::InterleaveUpper(d, ac_high, be_high);
+    } else {
+      const auto a = hn::LoadU(d, from), b = hn::LoadU(d, from + step);
+      parts[0][g] = hn::InterleaveLower(d, a, b);
+      parts[1][g] = hn::InterleaveUpper(d, a, b);
+    }
+  }
+  HWY_UNROLL(4)
+  for (size_t i = 0; i < within; ++i) {
+    if constexpr (blocks == 1) {
+      rows[i] = parts[i][0];
+    } else if constexpr (blocks == 2) {
+      rows[i] = hn::ConcatLowerLower(d, parts[i][1], parts[i][0]);
+      rows[within + i] = hn::ConcatUpperUpper(d, parts[i][1], parts[i][0]);
+    } else {
+      const auto even_low = hn::ConcatLowerLower(d, parts[i][2], parts[i][0]);
+      const auto even_high = hn::ConcatUpperUpper(d, parts[i][2], parts[i][0]);
+      const auto odd_low = hn::ConcatLowerLower(d, parts[i][3], parts[i][1]);
+      const auto odd_high = hn::ConcatUpperUpper(d, parts[i][3], parts[i][1]);
+      rows[i] = hn::OddEvenBlocks(hn::SwapAdjacentBlocks(odd_low), even_low);
+      rows[within + i] = hn::OddEvenBlocks(odd_low, hn::SwapAdjacentBlocks(even_low));
+      rows[2 * within + i] = hn::OddEvenBlocks(hn::SwapAdjacentBlocks(odd_high), even_high);
+      rows[3 * within + i] = hn::OddEvenBlocks(odd_high, hn::SwapAdjacentBlocks(even_high));
+    }
   }
 }
-
-template <class T>
-constexpr size_t transposed_rows = 16 / sizeof(T);
 
 /// A whole panel of columns whose elements are neighbours. Returns how much of the depth it has packed.
 template <class T>
 size_t pack_transposed(const T* from, size_t column_step, size_t depth, T* HWY_RESTRICT packed) {
   const hn::ScalableTag<T> d;
-  constexpr size_t rows = transposed_rows<T>;
   for (size_t group = 0; group < 2; ++group) {
     const T* columns = from + group * lanes<T> * column_step;
     T* to = packed + group * lanes<T>;
-    for (size_t k = 0; k + rows <= depth; k += rows) {
-      hn::Vec<decltype(d)> vectors[rows];
-      load_transposed(d, columns + k, column_step, vectors);
-      HWY_UNROLL(4)
-      for (size_t i = 0; i < rows; ++i) hn::StoreU(vectors[i], d, to + (k + i) * panel<T>);
+    for (size_t k = 0; k + lanes<T> <= depth; k += lanes<T>) {
+      hn::Vec<decltype(d)> square[lanes<T>];
+      load_transposed(d, columns + k, column_step, square);
+      HWY_UNROLL(16)
+      for (size_t i = 0; i < lanes<T>; ++i) hn::StoreU(square[i], d, to + (k + i) * panel<T>);
     }
   }
-  return depth / rows * rows;
+  return depth / lanes<T> * lanes<T>;
 }
 
 /// One row by a panel of columns whose elements are neighbours: read once and never packed.
 template <class T>
 void multiply_row(const T* left, const T* right, size_t column_step, size_t depth, T* out) {
   const hn::ScalableTag<T> d;
-  constexpr size_t rows = transposed_rows<T>;
   auto low = hn::Zero(d), high = hn::Zero(d);
   size_t k = 0;
-  for (; k + rows <= depth; k += rows) {
-    hn::Vec<decltype(d)> first[rows], second[rows];
-    load_transposed(d, right + k, column_step, first);
-    load_transposed(d, right + lanes<T> * column_step + k, column_step, second);
-    HWY_UNROLL(4)
-    for (size_t i = 0; i < rows; ++i) {
-      const auto factor = hn::Set(d, left[k + i]);
-      low = hn::MulAdd(factor, first[i], low);
-      high = hn::MulAdd(factor, second[i], high);
-    }
+  for (; k + lanes<T> <= depth; k += lanes<T>) {
+    hn::Vec<decltype(d)> square[lanes<T>];
+    load_transposed(d, right + k, column_step, square);
+    HWY_UNROLL(16)
+    for (size_t i = 0; i < lanes<T>; ++i) low = hn::MulAdd(hn::Set(d, left[k + i]), square[i], low);
+    load_transposed(d, right + lanes<T> * column_step + k, column_step, square);
+    HWY_UNROLL(16)
+    for (size_t i = 0; i < lanes<T>; ++i) high = hn::MulAdd(hn::Set(d, left[k + i]), square[i], high);
   }
   for (; k < depth; ++k) {
     HWY_ALIGN T column[panel<T>];
@@ -191,6 +199,28 @@ void multiply_row(const T* left, const T* right, size_t column_step, size_t dept
   hn::StoreU(high, d, out + lanes<T>);
 }
 #endif
+
+/// One row by neighbouring columns, four steps of the depth at a time: reads `right` as it lies.
+template <class T>
+void multiply_row_along(const T* left, size_t left_step, const T* right, size_t right_step, size_t depth, size_t columns, T* out) {
+  const hn::ScalableTag<T> d;
+  for (size_t c = 0; c < columns; ++c) out[c] = T(0);
+  size_t k = 0;
+  for (; k + 4 <= depth; k += 4, left += 4 * left_step, right += 4 * right_step) {
+    const T factors[4] = {left[0], left[left_step], left[2 * left_step], left[3 * left_step]};
+    size_t c = 0;
+    for (; c + lanes<T> <= columns; c += lanes<T>) {
+      auto sum = hn::LoadU(d, out + c);
+      HWY_UNROLL(4)
+      for (size_t i = 0; i < 4; ++i) sum = hn::MulAdd(hn::Set(d, factors[i]), hn::LoadU(d, right + i * right_step + c), sum);
+      hn::StoreU(sum, d, out + c);
+    }
+    for (; c < columns; ++c)
+      for (size_t i = 0; i < 4; ++i) out[c] = multiply_add(factors[i], right[i * right_step + c], out[c]);
+  }
+  for (; k < depth; ++k, left += left_step, right += right_step)
+    for (size_t c = 0; c < columns; ++c) out[c] = multiply_add(*left, right[c], out[c]);
+}
 
 /// `depth` rows of `width` columns into rows of a whole panel, zeros behind the last column.
 template <class T>
@@ -271,6 +301,15 @@ void multiply_panel(const Product& product, size_t first_row, size_t rows, size_
 
 template <class T>
 void multiply_tile(const Product& product, size_t first_row, size_t rows, size_t first_column, size_t columns) {
+  if (rows == 1 && !product.packed_right && product.right_column_step == 1) {
+    T* out = static_cast<T*>(product.out) + static_cast<int64_t>(first_row) * product.out_row_step + first_column;
+    multiply_row_along(static_cast<const T*>(product.left) + static_cast<int64_t>(first_row) * product.left_row_step,
+                       static_cast<size_t>(product.left_depth_step), static_cast<const T*>(product.right) + first_column,
+                       static_cast<size_t>(product.right_depth_step), static_cast<size_t>(product.depth), columns, out);
+    if (product.bias || product.relu)
+      finish(out, 0, 1, columns, product.bias ? static_cast<const T*>(product.bias) + first_column : nullptr, product.relu);
+    return;
+  }
   for (size_t c = 0; c < columns; c += panel<T>)
     multiply_panel<T>(product, first_row, rows, first_column + c, columns - c < panel<T> ? columns - c : panel<T>);
 }
@@ -327,7 +366,8 @@ int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 ProductPieces pieces_of(const Product& product) {
   require(product.dtype == f32 || product.dtype == f64, "multiply", "computes f32 and f64, got {}", product.dtype);
-  constexpr int64_t least_work = 1 << 19;  // multiply-adds of a piece
+  // Multiply-adds of a piece; of one row, which waits for memory, more, so that its runs of memory are long.
+  const int64_t least_work = product.rows == 1 ? 1 << 21 : 1 << 19;
   // Fixed here and not by the vectors' length, so that pieces are the same with every instruction set.
   const int64_t width = product.dtype == f32 ? 32 : 16;
   const int64_t rows = std::max<int64_t>(product.rows, 1), columns = std::max<int64_t>(product.columns, 1);
