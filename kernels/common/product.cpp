@@ -253,12 +253,12 @@ void finish(T* out, size_t row_step, size_t rows, size_t width, const T* bias, b
     for (; c + lanes<T> <= width; c += lanes<T>) {
       auto value = hn::LoadU(d, out + c);
       if (bias) value = hn::Add(value, hn::LoadU(d, bias + c));
-      if (relu) value = hn::IfThenElse(hn::Le(value, zero), zero, value);
+      if (relu) value = hn::IfThenZeroElse(hn::Lt(value, zero), value);
       hn::StoreU(value, d, out + c);
     }
     for (; c < width; ++c) {
       T value = bias ? out[c] + bias[c] : out[c];
-      out[c] = relu && value <= T(0) ? T(0) : value;
+      out[c] = relu && value < T(0) ? T(0) : value;
     }
   }
 }

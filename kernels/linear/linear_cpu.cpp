@@ -22,7 +22,7 @@ void mask_and_sum(const T* gradient, const T* result, T* masked, T* sums, size_t
     auto sum = zero;
     for (size_t at = c; at < rows * step; at += step) {
       auto value = hn::LoadU(d, gradient + at);
-      if (result) value = hn::IfThenElse(hn::Le(hn::LoadU(d, result + at), zero), zero, value);
+      if (result) value = hn::IfThenZeroElse(hn::Le(hn::LoadU(d, result + at), zero), value);
       if (masked) hn::StoreU(value, d, masked + at);
       sum = hn::Add(sum, value);
     }
