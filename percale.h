@@ -22,6 +22,7 @@
 #include "kernels/optimizer/optimizer.h"
 #include "kernels/pooling/pooling.h"
 #include "kernels/reduction/reduction.h"
+#include "kernels/softmax/softmax.h"
 #include "nn/clip_grad.h"
 #include "nn/module.h"
 #include "nn/optim/adam.h"

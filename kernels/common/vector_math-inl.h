@@ -24,7 +24,7 @@ namespace simd {
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V exp(D t, V x) {
   const V bounded = hn::Min(hn::Max(x, hn::Set(t, -104.0f)), hn::Set(t, 100.0f));
-  return hn::IfThenElse(hn::Ne(x, x), x, hn::Exp(t, bounded));
+  return hn::IfThenElse(hn::IsNaN(x), x, hn::Exp(t, bounded));
 }
 
 template <class D, class V = hn::Vec<D>>
@@ -37,7 +37,7 @@ HWY_INLINE V log(D t, V x) {
 
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V tanh(D t, V x) {
-  return hn::IfThenElse(hn::Ne(x, x), x, hn::Tanh(t, x));
+  return hn::IfThenElse(hn::IsNaN(x), x, hn::Tanh(t, x));
 }
 
 template <class D, class V = hn::Vec<D>>
@@ -67,7 +67,7 @@ HWY_INLINE V erf(D t, V x) {
   inner = hn::MulAdd(inner, x, x);
   // NaN is not below the border, and Min may have lost it.
   const V value = hn::IfThenElse(hn::Lt(hn::Abs(x), hn::Set(t, 0.927734375f)), inner, outer);
-  return hn::IfThenElse(hn::Ne(x, x), x, value);
+  return hn::IfThenElse(hn::IsNaN(x), x, value);
 }
 
 /// The probability that a standard normal number is below x.
@@ -101,8 +101,7 @@ HWY_INLINE V pow(D t, V base, V exponent) {
   const V mirrored = hn::IfThenElse(odd, hn::Neg(result), result);
   const V of_negative = hn::IfThenElse(whole, mirrored, hn::Set(t, std::numeric_limits<float>::quiet_NaN()));
   result = hn::IfThenElse(hn::Lt(base, hn::Zero(t)), of_negative, result);
-  const auto plain = hn::And(hn::And(hn::Lt(hn::Abs(base), infinity), hn::Ne(base, hn::Zero(t))),
-                             hn::Lt(hn::Abs(exponent), infinity));
+  const auto plain = hn::AndNot(hn::Eq(base, hn::Zero(t)), hn::And(hn::Lt(hn::Abs(base), infinity), hn::Lt(hn::Abs(exponent), infinity)));
   if (HWY_LIKELY(hn::AllTrue(t, plain))) return result;
   HWY_ALIGN float plains[most];
   hn::Store(hn::IfThenElseZero(plain, hn::Set(t, 1.0f)), t, plains);

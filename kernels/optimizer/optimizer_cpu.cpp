@@ -60,7 +60,7 @@ void adam(const ParameterSpan& span, const AdamNumbers<T>& n, int64_t begin, int
     hn::StoreU(v, d, second + i);
     if constexpr (amsgrad) {
       const auto before = hn::LoadU(d, largest + i);
-      v = hn::IfThenElse(hn::Or(hn::Lt(before, v), hn::Ne(v, v)), v, before);
+      v = hn::IfThenElse(hn::Or(hn::Lt(before, v), hn::IsNaN(v)), v, before);
       hn::StoreU(v, d, largest + i);
     }
     const auto denominator = hn::Sqrt(v) * hn::Set(d, n.inverse_root) + hn::Set(d, n.eps);
@@ -97,7 +97,7 @@ double norm_of(const T* values, int64_t begin, int64_t end, double order) {
   const auto lanes = static_cast<int64_t>(hn::Lanes(d));
   auto join = [](auto sum, auto part) HWY_ATTR {
     if constexpr (kind == NormKind::largest)
-      return hn::IfThenElse(hn::Or(hn::Lt(sum, part), hn::Ne(part, part)), part, sum);
+      return hn::IfThenElse(hn::Or(hn::Lt(sum, part), hn::IsNaN(part)), part, sum);
     else return sum + part;
   };
   auto part = [&](int64_t i) HWY_ATTR {

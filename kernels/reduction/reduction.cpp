@@ -5,6 +5,7 @@
 #include "../../core/autograd.h"
 #include "../../core/dispatch.h"
 #include "../../core/trace.h"
+#include "../elementwise/elementwise.h"
 #include "../fill/fill.h"
 #include "reduction_plan.h"
 
@@ -80,6 +81,44 @@ Tensor sum(const Tensor& x, const Shape& dims, bool keepdim) {
                 [kept = selection.kept, shape = x.shape()](const Tensors& gradients, const Saved&) -> Tensors {
                   return {gradients[0].reshape(kept).expand(shape)};
                 });
+}
+
+Tensor mean(const Tensor& x, const Shape& dims, bool keepdim) {
+  const Operation operation{"mean"};
+  require(is_floating(x.dtype()), "mean", "needs floating-point elements, got {}; see to(f32)", x.dtype());
+  const Selection selection = select_dims("mean", x.shape(), dims);
+  const auto count = static_cast<double>(selection.count);
+  const Tensor result = squeezed(reduced(x, selection, Reduce::sum, count), selection, keepdim);
+  return record(dims.empty() ? "MeanBackward0" : "MeanBackward1", result, {x}, {},
+                [kept = selection.kept, shape = x.shape(), count](const Tensors& gradients, const Saved&) -> Tensors {
+                  return {(gradients[0] / count).reshape(kept).expand(shape)};
+                });
+}
+
+namespace {
+
+Tensor extreme(const char* operation, const char* grad_fn, Reduce how, const Tensor& x, const Shape& dims, bool keepdim) {
+  const Selection selection = select_dims(operation, x.shape(), dims);
+  require(selection.count > 0, operation, "there is nothing to compare: shape {} over dimensions {}", x.shape(), dims);
+  const Tensor result = squeezed(reduced(x, selection, how).to(x.dtype()), selection, keepdim);
+  return record(grad_fn, result, {x}, saved(x, result),
+                [kept = selection.kept, dims](const Tensors& gradients, const Saved& saved) -> Tensors {
+                  const Tensor x = saved[0].detach(), gradient = gradients[0].reshape(kept);
+                  const Tensor found = eq(x, saved[1].detach().reshape(kept)).to(gradient.dtype());
+                  return {gradient * found / sum(found, dims, true)};
+                });
+}
+
+}  // namespace
+
+Tensor max(const Tensor& x, const Shape& dims, bool keepdim) {
+  const Operation operation{"max"};
+  return extreme("max", dims.empty() ? "MaxBackward1" : "AmaxBackward0", Reduce::max, x, dims, keepdim);
+}
+
+Tensor min(const Tensor& x, const Shape& dims, bool keepdim) {
+  const Operation operation{"min"};
+  return extreme("min", dims.empty() ? "MinBackward1" : "AminBackward0", Reduce::min, x, dims, keepdim);
 }
 
 Tensor argmax(const Tensor& x, std::optional<int64_t> dim, bool keepdim) {

@@ -11,6 +11,8 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include "../common/vector_reduce-inl.h"
+
 #ifndef PERCALE_REDUCTION_FUNCTIONS
 #define PERCALE_REDUCTION_FUNCTIONS
 namespace percale::cpu {
@@ -24,8 +26,6 @@ struct ReductionFunctions {
 };
 
 constexpr int64_t strip = 64;
-template <class T>
-constexpr int64_t lanes = 256 / sizeof(T);
 
 }  // namespace percale::cpu
 #endif
@@ -34,26 +34,9 @@ HWY_BEFORE_NAMESPACE();
 namespace percale::cpu::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-struct Sum {
-  template <class V> static V of_vectors(V total, V more) { return hn::Add(total, more); }
-  template <class T> static T of(T total, T more) { return total + more; }
-};
-struct Largest {  // NaN once met stays
-  template <class V> static V of_vectors(V largest, V more) {
-    return hn::IfThenElse(hn::Or(hn::Gt(more, largest), hn::Ne(more, more)), more, largest);
-  }
-  template <class T> static T of(T largest, T more) { return more > largest || more != more ? more : largest; }
-};
-struct Smallest {
-  template <class V> static V of_vectors(V smallest, V more) {
-    return hn::IfThenElse(hn::Or(hn::Lt(more, smallest), hn::Ne(more, more)), more, smallest);
-  }
-  template <class T> static T of(T smallest, T more) { return more < smallest || more != more ? more : smallest; }
-};
-
 template <class Combine, class T>
 T reduce_row(const T* data, int64_t count) {
-  constexpr int64_t own = lanes<T>;
+  constexpr int64_t own = simd::row_lanes<T>;
   if (count < own) {
     T result = data[0];
     for (int64_t i = 1; i < count; ++i) result = Combine::of(result, data[i]);
@@ -70,9 +53,7 @@ T reduce_row(const T* data, int64_t count) {
   HWY_ALIGN T each[own];
   for (int64_t k = 0; k < vectors; ++k) hn::Store(totals[k], d, each + k * width);
   for (int64_t k = 0; i + k < count; ++k) each[k] = Combine::of(each[k], data[i + k]);
-  for (int64_t half = own / 2; half > 0; half /= 2)
-    for (int64_t k = 0; k < half; ++k) each[k] = Combine::of(each[k], each[k + half]);
-  return each[0];
+  return simd::fold_lanes<Combine>(each, own);
 }
 
 /// `vectors` vectors' columns at a time, so that the totals stay in registers.
@@ -109,9 +90,9 @@ void reduce_columns(const T* data, int64_t stride, int64_t rows, int64_t width, 
 
 template <class T>
 ReductionFunctions<T> functions_for(Reduce how) {
-  if (how == Reduce::sum) return {reduce_row<Sum, T>, reduce_columns<Sum, T>};
-  if (how == Reduce::max) return {reduce_row<Largest, T>, reduce_columns<Largest, T>};
-  return {reduce_row<Smallest, T>, reduce_columns<Smallest, T>};
+  if (how == Reduce::sum) return {reduce_row<simd::Sum, T>, reduce_columns<simd::Sum, T>};
+  if (how == Reduce::max) return {reduce_row<simd::Largest, T>, reduce_columns<simd::Largest, T>};
+  return {reduce_row<simd::Smallest, T>, reduce_columns<simd::Smallest, T>};
 }
 ReductionFunctions<float> functions_f32(Reduce how) { return functions_for<float>(how); }
 ReductionFunctions<double> functions_f64(Reduce how) { return functions_for<double>(how); }
