@@ -95,21 +95,21 @@ void call(Function function, DType common, const Prepared& prepared, const Tenso
     on<cpu::elementwise, cuda::elementwise>(prepared.device, function, common, prepared.span(), out, in_place);
 }
 
-Tensor apply(const char* name, Function function, Operands operands) {
+Tensor apply(const char* name, Function function, DType common, Operands operands) {
   const Prepared prepared = prepare(name, operands);
-  const DType common = common_dtype(name, operands);
   Tensor out = output_of(prepared, common);
   call(function, common, prepared, out);
   return out;
 }
 
+Tensor apply(const char* name, Function function, Operands operands) {
+  return apply(name, function, common_dtype(name, operands), operands);
+}
+
 /// For functions whose results are real: integers become f32.
 Tensor apply_real(const char* name, Function function, Operands operands) {
-  const Prepared prepared = prepare(name, operands);
-  const DType promoted = common_dtype(name, operands), common = is_floating(promoted) ? promoted : f32;
-  Tensor out = output_of(prepared, common);
-  call(function, common, prepared, out);
-  return out;
+  const DType common = common_dtype(name, operands);
+  return apply(name, function, is_floating(common) ? common : f32, operands);
 }
 
 Tensor compare(const char* name, Function function, const Operand& a, const Operand& b) {
@@ -348,14 +348,14 @@ Tensor power(const Operand& a, const Operand& b) {
   const DType common = common_dtype("pow", {a, b});
   if (!b.is_tensor() && is_floating(common)) {
     const double exponent = b.number().real;
-    if (exponent == 2) return apply("pow", Function::mul, {a, a});
-    if (exponent == 3) return apply("pow", Function::cube, {a});
-    if (exponent == 0.5) return apply("pow", Function::sqrt, {a});
-    if (exponent == -1) return apply("pow", Function::div, {1, a});
+    if (exponent == 2) return apply("pow", Function::mul, common, {a, a});
+    if (exponent == 3) return apply("pow", Function::cube, common, {a});
+    if (exponent == 0.5) return apply("pow", Function::sqrt, common, {a});
+    if (exponent == -1) return apply("pow", Function::div, common, {1, a});
   }
   require(is_floating(common) || b.is_tensor() || b.number().integer >= 0, "pow",
           "an integer to the power of {} is not an integer; convert the base to a real number first", b.number().integer);
-  return apply("pow", Function::pow, {a, b});
+  return apply("pow", Function::pow, common, {a, b});
 }
 
 Tensor base_gradient(const Tensor& upstream, const Operand& base, const Operand& exponent) {
