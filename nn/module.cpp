@@ -31,8 +31,15 @@ std::string class_name(const std::type_info& type) {
   char* demangled = abi::__cxa_demangle(type.name(), nullptr, nullptr, &status);
   std::string name = status == 0 ? demangled : type.name();
   std::free(demangled);
-  const size_t arguments = std::min(name.find('<'), name.size());
-  const size_t scope = name.rfind("::", arguments);
+  if (name.ends_with('>')) {  // without a template's arguments
+    size_t open = name.size() - 1;
+    for (int depth = 1; depth > 0 && open > 0;) {
+      --open;
+      depth += name[open] == '>' ? 1 : name[open] == '<' ? -1 : 0;
+    }
+    name.resize(open);
+  }
+  const size_t scope = name.rfind("::");
   return scope == std::string::npos ? name : name.substr(scope + 2);
 }
 
@@ -268,7 +275,18 @@ std::string to_text(const Module& module) {
   if (state.children.empty()) return state.type + "(" + state.description + ")";
   std::string text = state.type + "(\n";
   if (!state.description.empty()) text += "  " + state.description + "\n";
-  for (const auto& [name, child] : state.children) text += "  (" + name + "): " + indented(to_text(child)) + "\n";
+  const auto& children = state.children;
+  for (size_t i = 0; i < children.size();) {
+    const std::string part = to_text(children[i].second), first = children[i].first;
+    size_t next = i + 1;
+    if (state.type == "ModuleList")  // blocks that repeat themselves are counted
+      while (next < children.size() && to_text(children[next].second) == part) ++next;
+    text += "  (" + first;
+    if (next > i + 1) text += format_text("-{}): {} x ", {children[next - 1].first, std::to_string(next - i)});
+    else text += "): ";
+    text += indented(part) + "\n";
+    i = next;
+  }
   return text + ")";
 }
 

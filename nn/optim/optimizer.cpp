@@ -1,5 +1,7 @@
 #include "optimizer.h"
 
+#include <algorithm>
+
 #include "../../core/autograd.h"
 #include "../../kernels/fill/fill.h"
 
@@ -8,13 +10,17 @@ namespace percale::optim {
 void Optimizer::add_group(const Tensors& parameters, double lr, const std::vector<std::string>& slots) {
   require(!parameters.empty(), name_, "there are no parameters to optimize");
   require(lr >= 0, name_, "the learning rate cannot be negative, got {}", lr);
+  Group group{.parameters = {}, .lr = lr, .initial_lr = {}, .slots = {}, .rate = {}, .steps = {}};
   for (const Tensor& parameter : parameters) {
     require(parameter.is_leaf(), name_, "only leaves can be optimized, this is the output of {}", parameter.grad_fn());
-    for (const Group& group : groups_)
-      for (const Tensor& other : group.parameters)
-        require(!parameter.is_same(other), name_, "a parameter of shape {} is in two groups", parameter.shape());
+    auto holds = [&](const Group& one) {
+      return std::any_of(one.parameters.begin(), one.parameters.end(),
+                         [&](const Tensor& other) { return parameter.is_same(other); });
+    };
+    require(!holds(group) && std::none_of(groups_.begin(), groups_.end(), holds), name_,
+            "a parameter of shape {} comes twice", parameter.shape());
+    group.parameters.push_back(parameter);
   }
-  Group group{.parameters = parameters, .lr = lr, .initial_lr = {}, .slots = {}, .rate = {}, .steps = {}};
   for (const std::string& slot : slots) group.slots.push_back({slot, {}});
   groups_.push_back(std::move(group));
 }
