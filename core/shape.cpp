@@ -36,6 +36,17 @@ std::string text(const Shape& shape) {
   return result + "]";
 }
 
+std::string position_text(int64_t position, const Shape& shape) {
+  if (shape.rank() <= 1) return std::to_string(position);
+  std::string result;
+  for (int dim = shape.rank() - 1; dim >= 0; --dim) {
+    const int64_t extent = std::max<int64_t>(shape[dim], 1);
+    result = std::to_string(position % extent) + (result.empty() ? "" : ", ") + result;
+    position /= extent;
+  }
+  return "(" + result + ")";
+}
+
 Shape append(Shape extents, int64_t extent) {
   extents.push_back(extent);
   return extents;

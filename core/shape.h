@@ -60,6 +60,8 @@ using Strides = Shape;
 
 /// `[2, 3]`
 std::string text(const Shape& shape);
+/// `(2, 17)`: where the element that is `position`-th in row-major order stands; a plain number for rank 0 and 1.
+std::string position_text(int64_t position, const Shape& shape);
 /// `extents` with one more at the end.
 Shape append(Shape extents, int64_t extent);
 /// Row-major strides; an extent of 0 counts as 1, as in PyTorch.

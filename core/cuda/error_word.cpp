@@ -66,19 +66,6 @@ int32_t site_number(Registry& all, const char* operation, const char* message) {
   return static_cast<int32_t>(all.sites.size() - 1);
 }
 
-/// `(2, 17)`: where the element that is `position`-th in row-major order stands; a plain number for rank 0 and 1.
-std::string position_text(const ErrorRecord& error) {
-  if (error.rank <= 1) return std::to_string(error.position);
-  std::string result;
-  int64_t rest = error.position;
-  for (int dim = error.rank - 1; dim >= 0; --dim) {
-    const int64_t extent = error.extents[dim] > 0 ? error.extents[dim] : 1;
-    result = std::to_string(rest % extent) + (result.empty() ? "" : ", ") + result;
-    rest /= extent;
-  }
-  return "(" + result + ")";
-}
-
 void replace(std::string& message, const std::string& slot, const std::string& text) {
   if (const size_t at = message.find(slot); at != std::string::npos) message.replace(at, slot.size(), text);
 }
@@ -92,7 +79,7 @@ void replace(std::string& message, const std::string& slot, const std::string& t
   }
   std::string message = site.message;
   replace(message, "{value}", std::to_string(error.value));
-  replace(message, "{position}", position_text(error));
+  replace(message, "{position}", position_text(error.position, Shape(std::span<const int64_t>(error.extents, static_cast<size_t>(error.rank)))));
   replace(message, "{bound}", std::to_string(error.bound));
   fail(site.operation, "{}", {message});
 }

@@ -5,6 +5,7 @@
 #include "../../core/autograd.h"
 #include "../../core/dispatch.h"
 #include "../../core/trace.h"
+#include "../common/dense.h"
 #include "../elementwise/elementwise.h"
 #include "../fill/fill.h"
 #include "reduction_plan.h"
@@ -55,8 +56,7 @@ ReductionPlan plan_of(const Tensor& x, const Selection& selection, const Tensor&
 /// The reduction with every dimension kept, in x's dtype (i64 for whole numbers). 16-bit numbers are combined in f32.
 Tensor reduced(const Tensor& x, const Selection& selection, Reduce how, double divisor = 1) {
   const Tensor in = is_floating(x.dtype()) ? x.detach() : x.to(i64);
-  const DType compute = in.dtype() == f16 || in.dtype() == bf16 ? f32 : in.dtype();
-  const Tensor out = Tensor::empty(selection.kept, {compute, in.device()});
+  const Tensor out = Tensor::empty(selection.kept, {compute_dtype(in.dtype()), in.device()});
   if (selection.count == 0) fill(out, 0 / divisor);
   else if (out.numel()) on<cpu::reduce, cuda::reduce>(in.device(), in, out, plan_of(in, selection, out), how, divisor);
   return out.to(in.dtype());

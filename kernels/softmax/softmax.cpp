@@ -2,8 +2,8 @@
 
 #include "../../core/autograd.h"
 #include "../../core/dispatch.h"
-#include "../../core/primitives.h"
 #include "../../core/trace.h"
+#include "../common/dense.h"
 #include "../elementwise/elementwise.h"
 #include "../reduction/reduction.h"
 #include "softmax_twins.h"
@@ -15,23 +15,6 @@ Rows rows_of(const Tensor& dense, int dim) {
   const int64_t length = dense.rank() ? dense.size(dim) : 1;
   if (length == 1) return {dense.numel(), 1, 1};
   return {dense.numel() / (length * dense.stride(dim)), length, dense.stride(dim)};
-}
-
-/// What the twins take: f32 or f64 without holes, in x's stride order.
-Tensor dense(const Tensor& x) {
-  const DType compute = x.dtype() == f64 ? f64 : f32;
-  if (x.is_dense() && x.dtype() == compute) return x.detach();
-  const Tensor result = Tensor::empty_like(x, compute);
-  copy(x.detach(), result);
-  return result;
-}
-
-/// The same in the strides of `layout`.
-Tensor laid_out_as(const Tensor& layout, const Tensor& x) {
-  if (x.dtype() == layout.dtype() && x.strides() == layout.strides()) return x.detach();
-  const Tensor result = Tensor::empty_like(layout);
-  copy(x.detach(), result);
-  return result;
 }
 
 /// The gradient of x from that of y = softmax(x), or of its logarithm. Linear in `upstream`:
