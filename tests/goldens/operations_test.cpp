@@ -147,6 +147,16 @@ Tensor clipped_by_value(const Tensors& in, const Json& args) {
   return parameters[0].grad();
 }
 
+Reduction reduction(const Json& args) {
+  const std::string name = args["reduction"];
+  return name == "none" ? Reduction::none : name == "sum" ? Reduction::sum : Reduction::mean;
+}
+
+CrossEntropyOptions cross_entropy_options(const Tensors& in, const Json& args) {
+  return {.weight = optional_input(in, 2), .ignore_index = args.value("ignore_index", -100),
+          .label_smoothing = args.value("label_smoothing", 0.0), .reduction = reduction(args)};
+}
+
 // --- the operations ---------------------------------------------------------------------------------------------------
 
 const std::map<std::string, Run> operations = {
@@ -182,6 +192,13 @@ const std::map<std::string, Run> operations = {
     {"min", [](const Tensors& in, const Json& args) { return min(in[0], extents(args, "dims"), args.value("keepdim", false)); }},
     {"softmax", [](const Tensors& in, const Json& args) { return softmax(in[0], args.value("dim", 1)); }},
     {"log_softmax", [](const Tensors& in, const Json& args) { return log_softmax(in[0], args.value("dim", 1)); }},
+    {"mean", [](const Tensors& in, const Json& args) { return mean(in[0], extents(args, "dims"), args.value("keepdim", false)); }},
+    {"max", [](const Tensors& in, const Json& args) { return max(in[0], extents(args, "dims"), args.value("keepdim", false)); }},
+    {"min", [](const Tensors& in, const Json& args) { return min(in[0], extents(args, "dims"), args.value("keepdim", false)); }},
+    {"softmax", [](const Tensors& in, const Json& args) { return softmax(in[0], args.value("dim", 1)); }},
+    {"log_softmax", [](const Tensors& in, const Json& args) { return log_softmax(in[0], args.value("dim", 1)); }},
+    {"cross_entropy", [](const Tensors& in, const Json& args) { return cross_entropy(in[0], in[1], cross_entropy_options(in, args)); }},
+    {"mse_loss", [](const Tensors& in, const Json& args) { return mse_loss(in[0], in[1], reduction(args)); }},
     {"argmax", [](const Tensors& in, const Json& args) { return argmax(in[0], args["dim"].get<int64_t>(), args.value("keepdim", false)); }},
     {"matmul", [](const Tensors& in, const Json&) { return matmul(in[0], in[1]); }},
     {"matmul_transposed", [](const Tensors& in, const Json&) { return matmul(in[0].transpose(-1, -2), in[1].transpose(-1, -2)); }},
@@ -218,7 +235,7 @@ const std::map<std::string, Run> operations = {
 
 /// In the file, but not yet in the table.
 const std::set<std::string> missing = {
-    "max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "cross_entropy", "mse_loss", "cat", "index_select",
+    "max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "cat", "index_select",
 };
 
 /// Ours is one operation, and named so, where PyTorch reshapes what an operation of fewer dimensions gives.
