@@ -13,8 +13,10 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 /// Rows that are computed together: as many as leave their sums in registers (16 or 32 of them).
 constexpr int row_block = HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_SSE4 || HWY_TARGET == HWY_SSSE3 ? 6 : 8;
-/// Depth of a packed block: 24 KiB, so that it stays in the first-level cache beside what is multiplied with it.
+/// Depth of a packed panel: 24 KiB, so that it stays in the first-level cache beside what is multiplied with it.
 constexpr size_t depth_block = 192;
+/// Rows of a piece at most: packed, they stay in the second-level cache.
+constexpr size_t most_rows = 256;
 
 template <class T>
 constexpr size_t lanes = hn::MaxLanes(hn::ScalableTag<T>());
@@ -33,7 +35,8 @@ template <class T>
 struct Block {
   const T* left;
   size_t left_row_step, left_depth_step;
-  const T* right;
+  size_t left_block_step;  ///< from `row_block` rows to the next
+  const T* right;          ///< a packed panel
   size_t depth;
   T* out;
   size_t out_row_step;
@@ -50,8 +53,11 @@ HWY_INLINE void multiply_rows(const Block<T>& block, const T* HWY_RESTRICT left,
   for (int r = 0; r < rows; ++r) {
     starts[r] = static_cast<size_t>(r) * block.left_row_step;
     HWY_UNROLL(2)
-    for (int v = 0; v < vectors; ++v)
-      sums[r][v] = block.first ? hn::Zero(d) : hn::LoadU(d, out + static_cast<size_t>(r) * block.out_row_step + v * lanes<T>);
+    for (int v = 0; v < vectors; ++v) {
+      T* at = out + static_cast<size_t>(r) * block.out_row_step + v * lanes<T>;
+      if (block.first) __builtin_prefetch(at, 1);  // there to be written once the sum is done
+      sums[r][v] = block.first ? hn::Zero(d) : hn::LoadU(d, at);
+    }
   }
   const T* HWY_RESTRICT right = block.right;
   for (size_t k = 0; k < block.depth; ++k) {
@@ -81,7 +87,7 @@ void multiply_block(const Block<T>& block, size_t rows) {
   T* out = block.out;
   auto step = [&](auto count) {
     multiply_rows<decltype(count)::value, vectors>(block, left, out);
-    left += decltype(count)::value * block.left_row_step;
+    left += decltype(count)::value == row_block ? block.left_block_step : decltype(count)::value * block.left_row_step;
     out += decltype(count)::value * block.out_row_step;
     rows -= decltype(count)::value;
   };
@@ -108,7 +114,7 @@ void multiply_edge(const Block<T>& whole, size_t rows, size_t width) {
     else multiply_block<1>(block, count);
     for (size_t r = 0; r < count; ++r)
       for (size_t c = 0; c < width; ++c) out[r * whole.out_row_step + c] = beside[r * panel<T> + c];
-    block.left += row_block * whole.left_row_step;
+    block.left += whole.left_block_step;
   }
 }
 
@@ -263,55 +269,86 @@ void finish(T* out, size_t row_step, size_t rows, size_t width, const T* bias, b
   }
 }
 
-/// One panel of columns (the last may be narrower), all of the depth.
+/// Rows whose elements lie across memory (a tall transpose), row_block by row_block: else each step of the depth would read
+/// another page.
 template <class T>
-void multiply_panel(const Product& product, size_t first_row, size_t rows, size_t column, size_t width) {
+void pack_rows(const T* from, size_t row_step, size_t depth_step, size_t rows, size_t depth, T* HWY_RESTRICT packed) {
+  for (size_t row = 0; row < rows; row += row_block, from += row_block * row_step) {
+    const size_t count = rows - row < row_block ? rows - row : row_block;
+    if (count == row_block) {
+      for (size_t k = 0; k < depth; ++k, packed += row_block) __builtin_memcpy(packed, from + k * depth_step, row_block * sizeof(T));
+    } else {
+      for (size_t k = 0; k < depth; ++k, packed += row_block)
+        for (size_t r = 0; r < count; ++r) packed[r] = from[k * depth_step + r];
+    }
+  }
+}
+
+/// A piece of the result: all of the depth, block by block, with the rows packed where that pays.
+template <class T>
+void multiply_blocks(const Product& product, const T* left, const T* right, const T* packed_right, T* out, size_t rows, size_t columns) {
   const auto depth = static_cast<size_t>(product.depth);
   const auto row_step = static_cast<size_t>(product.left_row_step), depth_step = static_cast<size_t>(product.left_depth_step);
   const auto right_depth_step = static_cast<size_t>(product.right_depth_step);
   const auto right_column_step = static_cast<size_t>(product.right_column_step);
-  const T* left = static_cast<const T*>(product.left) + first_row * row_step;
-  const T* right = static_cast<const T*>(product.right) + column * right_column_step;
-  const T* packed = static_cast<const T*>(product.packed_right);
-  const auto out_step = static_cast<size_t>(product.out_row_step);
-  T* out = static_cast<T*>(product.out) + first_row * out_step + column;
-  bool done = false;
+  HWY_ALIGN T panel_block[depth_block * panel<T>];
+  HWY_ALIGN T rows_block[depth_block * (most_rows + row_block)];
+  const bool packs_rows = row_step == 1 && depth_step * sizeof(T) >= 1024 && columns > panel<T> && rows >= row_block;
+  for (size_t k = 0; k < depth; k += depth_block) {
+    const size_t count = depth - k < depth_block ? depth - k : depth_block;
+    Block<T> block{left + k * depth_step, row_step, depth_step, row_block * row_step, panel_block, count, out,
+                   static_cast<size_t>(product.out_row_step), k == 0};
+    if (packs_rows) {
+      pack_rows(block.left, row_step, depth_step, rows, count, rows_block);
+      block.left = rows_block;
+      block.left_depth_step = row_block;
+      block.left_block_step = row_block * count;
+    }
+    for (size_t c = 0; c < columns; c += panel<T>, block.out += panel<T>) {
+      const size_t width = columns - c < panel<T> ? columns - c : panel<T>;
+      if (packed_right) block.right = packed_right + c * depth + k * panel<T>;
+      else pack_block(right + k * right_depth_step + c * right_column_step, right_depth_step, right_column_step, count, width, panel_block);
+      if (width == panel<T>) multiply_block<2>(block, rows);
+      else multiply_edge(block, rows, width);
+    }
+  }
+}
+
+/// One row, with its weights read as they lie. False if nothing is to be gained.
+template <class T>
+bool multiply_one_row(const Product& product, const T* left, const T* right, T* out, size_t columns) {
+  const auto depth = static_cast<size_t>(product.depth), left_step = static_cast<size_t>(product.left_depth_step);
+  const auto depth_step = static_cast<size_t>(product.right_depth_step), column_step = static_cast<size_t>(product.right_column_step);
+  if (column_step == 1) {
+    multiply_row_along(left, left_step, right, depth_step, depth, columns, out);
+    return true;
+  }
 #if HWY_TARGET != HWY_SCALAR
-  if (rows == 1 && width == panel<T> && !packed && right_depth_step == 1 && depth_step == 1 && depth > 0) {
-    multiply_row(left, right, right_column_step, depth, out);
-    done = true;
+  if (depth_step == 1 && left_step == 1) {
+    size_t c = 0;
+    for (; c + panel<T> <= columns; c += panel<T>) multiply_row(left, right + c * column_step, column_step, depth, out + c);
+    if (c < columns) multiply_blocks<T>(product, left, right + c * column_step, nullptr, out + c, 1, columns - c);
+    return true;
   }
 #endif
-  if (depth == 0)
-    for (size_t r = 0; r < rows; ++r)
-      for (size_t c = 0; c < width; ++c) out[r * out_step + c] = T(0);
-  HWY_ALIGN T block[depth_block * panel<T>];
-  for (size_t k = 0; k < depth && !done; k += depth_block) {
-    const size_t count = depth - k < depth_block ? depth - k : depth_block;
-    const T* columns = block;
-    if (packed) columns = packed + column * depth + k * panel<T>;
-    else pack_block(right + k * right_depth_step, right_depth_step, right_column_step, count, width, block);
-    const Block<T> step{left + k * depth_step, row_step, depth_step, columns, count, out, out_step, k == 0};
-    if (width == panel<T>) multiply_block<2>(step, rows);
-    else multiply_edge(step, rows, width);
-  }
-  if (product.bias || product.relu)
-    finish(out, out_step, rows, width, product.bias ? static_cast<const T*>(product.bias) + column : nullptr, product.relu);
+  return false;
 }
 
 template <class T>
-void multiply_tile(const Product& product, size_t first_row, size_t rows, size_t first_column, size_t columns) {
-  if (rows == 1 && !product.packed_right && product.right_column_step == 1) {
-    T* out = static_cast<T*>(product.out) + static_cast<int64_t>(first_row) * product.out_row_step + first_column;
-    multiply_row_along(static_cast<const T*>(product.left) + static_cast<int64_t>(first_row) * product.left_row_step,
-                       static_cast<size_t>(product.left_depth_step), static_cast<const T*>(product.right) + first_column,
-                       static_cast<size_t>(product.right_depth_step), static_cast<size_t>(product.depth), columns, out);
-    if (product.bias || product.relu)
-      finish(out, 0, 1, columns, product.bias ? static_cast<const T*>(product.bias) + first_column : nullptr, product.relu);
-    return;
+void multiply_tile(const Product& product, size_t row, size_t rows, size_t column, size_t columns) {
+  const T* left = static_cast<const T*>(product.left) + row * static_cast<size_t>(product.left_row_step);
+  const T* right = static_cast<const T*>(product.right) + column * static_cast<size_t>(product.right_column_step);
+  const T* packed = static_cast<const T*>(product.packed_right);
+  const auto out_step = static_cast<size_t>(product.out_row_step);
+  T* out = static_cast<T*>(product.out) + row * out_step + column;
+  if (product.depth == 0) {
+    for (size_t r = 0; r < rows; ++r)
+      for (size_t c = 0; c < columns; ++c) out[r * out_step + c] = T(0);
+  } else if (rows > 1 || packed || !multiply_one_row(product, left, right, out, columns)) {
+    multiply_blocks(product, left, right, packed ? packed + column * static_cast<size_t>(product.depth) : nullptr, out, rows, columns);
   }
-  for (size_t c = 0; c < columns; c += panel<T>)
-    multiply_panel<T>(product, first_row, rows, first_column + c, columns - c < panel<T> ? columns - c : panel<T>);
+  const T* bias = product.bias ? static_cast<const T*>(product.bias) + column : nullptr;
+  if (bias || product.relu) finish(out, out_step, rows, columns, bias, product.relu);
 }
 
 template <class T>
@@ -354,15 +391,11 @@ HWY_EXPORT(panel_bytes);
 
 namespace {
 
-/// Columns of a packed panel.
-int64_t panel_width(DType dtype) {
-  static const size_t bytes = HWY_DYNAMIC_DISPATCH(panel_bytes)();
-  return static_cast<int64_t>(bytes / size_of(dtype));
-}
-
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 }  // namespace
+
+int64_t panel_width(DType dtype) { return static_cast<int64_t>(HWY_DYNAMIC_DISPATCH(panel_bytes)() / size_of(dtype)); }
 
 ProductPieces pieces_of(const Product& product) {
   require(product.dtype == f32 || product.dtype == f64, "multiply", "computes f32 and f64, got {}", product.dtype);
@@ -370,15 +403,16 @@ ProductPieces pieces_of(const Product& product) {
   const int64_t least_work = product.rows == 1 ? 1 << 21 : 1 << 19;
   // Fixed here and not by the vectors' length, so that pieces are the same with every instruction set.
   const int64_t width = product.dtype == f32 ? 32 : 16;
-  const int64_t rows = std::max<int64_t>(product.rows, 1), columns = std::max<int64_t>(product.columns, 1);
+  const int64_t rows = std::max<int64_t>(product.rows, 1), panels = ceil_div(std::max<int64_t>(product.columns, 1), width);
   ProductPieces pieces{};
   pieces.rows = std::min<int64_t>(rows, 256);
-  // Few wide panels and many rows: shorter pieces, though each packs its columns again.
-  while (ceil_div(rows, pieces.rows) * ceil_div(columns, width) < 8 && pieces.rows > 64 &&
-         pieces.rows * width * product.depth > 2 * least_work)
+  // Few panels and many rows: shorter pieces, though each packs its columns again.
+  while (ceil_div(rows, pieces.rows) * panels < 8 && pieces.rows > 64 && pieces.rows * width * product.depth > 2 * least_work)
     pieces.rows = (pieces.rows / 2 + 7) / 8 * 8;
-  const int64_t panels = std::max<int64_t>(least_work / std::max<int64_t>(pieces.rows * width * product.depth, 1), 1);
-  pieces.columns = std::min(panels, ceil_div(columns, width)) * width;
+  // Many: several panels a piece, though not so many that threads wait for the last.
+  const int64_t enough = least_work / std::max<int64_t>(pieces.rows * width * product.depth, 1);
+  const int64_t spare = std::min<int64_t>(ceil_div(rows, pieces.rows) * panels / 16, 4);
+  pieces.columns = std::clamp<int64_t>(std::max(enough, spare), 1, panels) * width;
   pieces.down = product.rows ? ceil_div(product.rows, pieces.rows) : 0;
   pieces.across = product.columns ? ceil_div(product.columns, pieces.columns) : 0;
   return pieces;

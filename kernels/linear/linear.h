@@ -10,8 +10,10 @@ namespace percale {
 /// f32, f64, f16 or bf16, the same throughout; the 16-bit ones are summed in f32. Under a PrecisionGuard of bf16, f32 operands
 /// are rounded and so is the result. Errors: shapes that do not fit, different dtypes or devices.
 ///
-/// A row of the result has the same bytes whatever other rows stand beside it and however many threads compute it.
-/// In inference on the CPU the weights of larger batches are packed once a version (core/cpu/onednn.h, `packed_weights`).
+/// On the CPU a row of the result has the same bytes whatever other rows stand beside it, however many threads compute it, with
+/// AVX2 and with AVX-512. In inference the weights of batches of 8 rows and more are packed once a version
+/// (core/cpu/onednn.h, `packed_weights`). On CUDA the same holds among few rows, which a kernel of our own computes
+/// (linear_cuda.cu has the table), and among many, which cuBLASLt does.
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
 
 /// relu(linear(x, weight, bias)), the same bytes, in one step; so is its gradient: the ReLU's mask and the bias's

@@ -127,7 +127,7 @@ void linear(const LinearOperands& operands) {
   product.relu = operands.relu;
   std::shared_ptr<Storage> packed;
   if (is_wide && !operands.weight_is_trained && product.rows >= rows_worth_packing) {
-    const PrimitiveKey key = PrimitiveKey("linear").add(static_cast<int>(product.dtype)).add(weight.shape()).add(weight.strides());
+    const PrimitiveKey key = PrimitiveKey("linear").add(panel_width(product.dtype)).add(weight.shape()).add(weight.strides());
     packed = packed_weights(weight, key, packed_bytes(product.dtype, product.depth, product.columns),
                             [&](void* target) { pack_right(product, target); });
     product.packed_right = packed->data();

@@ -1,5 +1,6 @@
 // What specs do not say of linear and matmul: bytes that depend on nothing but the operands, names, packing, NaN.
 #include <gtest/gtest.h>
+#include <hwy/highway.h>
 
 #include <cmath>
 
@@ -50,6 +51,26 @@ TEST(Linear, BytesDoNotDependOnThreads) {
       for (size_t k = 0; k < 4; ++k) EXPECT_TRUE(same_bytes(results[i][k], results[0][k])) << "result " << k << " of " << rows << " rows";
   }
   cpu::set_num_threads(threads);
+}
+
+TEST(Linear, BytesDoNotDependOnTheInstructionSet) {
+  const Tensor x = numbers({70, 333}, 1), weight = numbers({75, 333}, 2), bias = numbers({75}, 3);
+  const NoGradGuard no_grad;
+  auto results = [&]() -> Tensors {
+    return {linear_relu(x, weight, bias), linear(x.slice(0, 0, 1), weight), matmul(x, weight.t()), matmul(x.slice(0, 3, 4), x.t()),
+            matmul(weight.t(), weight), matmul(x.to(f64), weight.to(f64).t()), linear(x.slice(0, 0, 1).to(f64), weight.to(f64))};
+  };
+  const Tensors expected = results();
+  // Those before AVX2 have no fused multiply-add: there only the runs of one processor agree.
+  for (const int64_t target : hwy::SupportedAndGeneratedTargets()) {
+    if (target != HWY_AVX2 && target != HWY_AVX3) continue;
+    hwy::SetSupportedTargetsForTest(target);
+    hwy::GetChosenTarget().Update(target);
+    const Tensors found = results();
+    hwy::SetSupportedTargetsForTest(0);
+    hwy::GetChosenTarget().DeInit();
+    for (size_t i = 0; i < found.size(); ++i) EXPECT_TRUE(same_bytes(found[i], expected[i])) << "result " << i << " with " << hwy::TargetName(target);
+  }
 }
 
 TEST(Linear, PackedWeightsGiveTheSameBytesAndFollowTheirVersion) {
