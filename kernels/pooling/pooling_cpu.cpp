@@ -38,7 +38,7 @@ HWY_INLINE void store(D, hn::Vec<D> value, bfloat16* to) {
   const auto odd = hn::And(hn::ShiftRight<16>(word), hn::Set(unsigned_bits, 1));
   const auto rounded = word + hn::Set(unsigned_bits, 0x7fff) + odd;
   const auto quiet = hn::Or(word, hn::Set(unsigned_bits, 0x400000));
-  const auto kept = hn::IfThenElse(hn::RebindMask(unsigned_bits, hn::Ne(value, value)), quiet, rounded);
+  const auto kept = hn::IfThenElse(hn::RebindMask(unsigned_bits, hn::IsNaN(value)), quiet, rounded);
   const auto halves = hn::DemoteTo(hn::Rebind<uint16_t, D>(), hn::BitCast(bits, hn::ShiftRight<16>(kept)));
   hn::StoreU(halves, hn::Rebind<uint16_t, D>(), reinterpret_cast<uint16_t*>(to));
 }
@@ -69,7 +69,7 @@ HWY_INLINE void max_window(D d, const Window& window, const T* in, T* out, uint8
   for (int64_t r = 0; r < rows; ++r) {
     for (int64_t s = 0; s < columns; ++s) {
       const auto value = load(d, in + r * window.row_step + s * window.column_step);
-      const auto wins = hn::Or(hn::Gt(value, largest), hn::Ne(value, value));
+      const auto wins = hn::Or(hn::Gt(value, largest), hn::IsNaN(value));
       largest = hn::IfThenElse(wins, value, largest);
       const auto tap = hn::Set(whole, static_cast<uint32_t>(window.first + r * window.kernel_width + s));
       where = hn::IfThenElse(hn::RebindMask(whole, wins), tap, where);

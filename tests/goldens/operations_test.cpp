@@ -56,6 +56,12 @@ Conv2dOptions conv2d_options(const Json& args) {
           .dilation = extents(args, "dilation", {1, 1}), .groups = args.value("groups", 1)};
 }
 
+Pool2dOptions pool2d_options(const Json& args) {
+  return {.kernel = extents(args, "kernel"), .stride = extents(args, "stride"), .padding = extents(args, "padding", {0, 0}),
+          .dilation = extents(args, "dilation", {1, 1}), .ceil_mode = args.value("ceil_mode", false),
+          .count_include_pad = args.value("count_include_pad", true), .divisor_override = args.value("divisor_override", 0)};
+}
+
 Tensor optional_input(const Tensors& in, size_t i) { return i < in.size() ? in[i] : Tensor(); }
 
 // --- what has a state: five steps of an optimizer, fifty of a schedule, clipping ---------------------------------------
@@ -207,6 +213,9 @@ const std::map<std::string, Run> operations = {
     {"conv2d", [](const Tensors& in, const Json& args) { return conv2d(in[0], in[1], optional_input(in, 2), conv2d_options(args)); }},
     {"conv2d_relu", [](const Tensors& in, const Json& args) { return conv2d_relu(in[0], in[1], optional_input(in, 2), conv2d_options(args)); }},
     {"twice.conv2d", [](const Tensors& in, const Json&) { return conv2d(in[0], in[1], {}, {.padding{1, 1}}); }},
+    {"max_pool2d", [](const Tensors& in, const Json& args) { return max_pool2d(in[0], pool2d_options(args)); }},
+    {"avg_pool2d", [](const Tensors& in, const Json& args) { return avg_pool2d(in[0], pool2d_options(args)); }},
+    {"adaptive_avg_pool2d", [](const Tensors& in, const Json& args) { return adaptive_avg_pool2d(in[0], extents(args, "size")); }},
     {"slice", [](const Tensors& in, const Json& args) { return in[0].slice(args["dim"], args["start"], args["end"], args["step"]); }},
     {"select", [](const Tensors& in, const Json& args) { return in[0].select(args["dim"], args["position"]); }},
     {"transpose", [](const Tensors& in, const Json& args) { return in[0].transpose(args["dim0"], args["dim1"]); }},
@@ -235,7 +244,7 @@ const std::map<std::string, Run> operations = {
 
 /// In the file, but not yet in the table.
 const std::set<std::string> missing = {
-    "max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "cat", "index_select",
+    "cat", "index_select",
 };
 
 /// Ours is one operation, and named so, where PyTorch reshapes what an operation of fewer dimensions gives.
