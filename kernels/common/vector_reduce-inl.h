@@ -105,6 +105,32 @@ HWY_INLINE double map_reduce(const float* const* in, float* out, int64_t count, 
   return total;
 }
 
+/// Calls `body(t, i)` for `count` neighbours, a vector of them at a time and the last ones each.
+template <class Body>
+HWY_INLINE void for_lanes(int64_t count, Body body) {
+  const hn::CappedTag<float, 16> all;
+  const hn::CappedTag<float, 1> one;
+  constexpr int64_t width = hn::MaxLanes(all);
+  int64_t i = 0;
+  for (; i + width <= count; i += width) body(all, i);
+  for (; i < count; ++i) body(one, i);
+}
+
+/// Rows too short for vectors of their own are stood side by side, `tile_width` of them: element k of row r at
+/// k * tile_width + r. What no row fills is zero.
+constexpr int64_t tile_width = 64, tile_height = 32;
+
+inline void stand_up(const float* rows, int64_t count, int64_t length, float* tile) {
+  if (count < tile_width) std::fill_n(tile, length * tile_width, 0.0f);
+  for (int64_t r = 0; r < count; ++r)
+    for (int64_t k = 0; k < length; ++k) tile[k * tile_width + r] = rows[r * length + k];
+}
+
+inline void lay_down(const float* tile, int64_t count, int64_t length, float* rows) {
+  for (int64_t r = 0; r < count; ++r)
+    for (int64_t k = 0; k < length; ++k) rows[r * length + k] = tile[k * tile_width + r];
+}
+
 }  // namespace simd
 }  // namespace percale::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

@@ -116,25 +116,37 @@ void gradient_lanes(D t, const Piece<float>& piece, int64_t i, const Factors<flo
   }
 }
 
-/// Calls `body(t, i)` for `count` neighbours, a vector of them at a time and the last ones each.
-template <class Body>
-HWY_INLINE void for_lanes(int64_t count, Body body) {
-  const hn::CappedTag<float, strip> all;
-  const hn::CappedTag<float, 1> one;
-  const auto lanes = static_cast<int64_t>(hn::Lanes(all));
-  int64_t i = 0;
-  for (; i + lanes <= count; i += lanes) body(all, i);
-  for (; i < count; ++i) body(one, i);
+/// Short rows stood side by side in `tile`.
+Piece<float> stood_up(const Piece<float>& piece, float* tile) {
+  simd::stand_up(piece.logits, piece.count, piece.classes, tile);
+  Piece<float> result = piece;
+  result.logits = tile;
+  result.inner = simd::tile_width;
+  return result;
 }
 
 void find(const Piece<float>& piece, Found<float>& found) {
-  if (piece.inner > 1) return for_lanes(piece.count, [&](auto t, int64_t i) HWY_ATTR { find_lanes(t, piece, i, found); });
+  const auto lanes = [&](const Piece<float>& columns) HWY_ATTR {
+    simd::for_lanes(columns.count, [&](auto t, int64_t i) HWY_ATTR { find_lanes(t, columns, i, found); });
+  };
+  if (piece.inner > 1) return lanes(piece);
+  if (piece.classes <= simd::tile_height) {
+    HWY_ALIGN float tile[simd::tile_width * simd::tile_height];
+    return lanes(stood_up(piece, tile));
+  }
   for (int64_t i = 0; i < piece.count; ++i) find_row(piece, i, found);
 }
 
 void gradient(const Piece<float>& piece, const Factors<float>& factors, float* result) {
-  if (piece.inner > 1)
-    return for_lanes(piece.count, [&](auto t, int64_t i) HWY_ATTR { gradient_lanes(t, piece, i, factors, result); });
+  const auto lanes = [&](const Piece<float>& columns, float* out) HWY_ATTR {
+    simd::for_lanes(columns.count, [&](auto t, int64_t i) HWY_ATTR { gradient_lanes(t, columns, i, factors, out); });
+  };
+  if (piece.inner > 1) return lanes(piece, result);
+  if (piece.classes <= simd::tile_height) {
+    HWY_ALIGN float tile[simd::tile_width * simd::tile_height], out[simd::tile_width * simd::tile_height];
+    lanes(stood_up(piece, tile), out);
+    return simd::lay_down(out, piece.count, piece.classes, result);
+  }
   for (int64_t i = 0; i < piece.count; ++i) gradient_row(piece, i, factors, result + piece.start(i));
 }
 

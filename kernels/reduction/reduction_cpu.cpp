@@ -23,6 +23,7 @@ struct ReductionFunctions {
   T (*row)(const T* data, int64_t count);  ///< of `count` >= 1 neighbours
   /// of `width` columns (at most `strip`), each over `rows` >= 1 rows that are `stride` apart
   void (*columns)(const T* data, int64_t stride, int64_t rows, int64_t width, T* results);
+  int64_t (*find)(const T* data, int64_t count, T value);  ///< the first that equals `value` (or is NaN, as it is)
 };
 
 constexpr int64_t strip = 64;
@@ -89,10 +90,26 @@ void reduce_columns(const T* data, int64_t stride, int64_t rows, int64_t width, 
 }
 
 template <class T>
+int64_t find_first(const T* data, int64_t count, T value) {
+  const hn::CappedTag<T, 16> d;
+  constexpr int64_t width = hn::MaxLanes(d);
+  const auto wanted = hn::Set(d, value);
+  int64_t i = 0;
+  if constexpr (hwy::IsFloat<T>()) {
+    for (; i + width <= count && value != value; i += width)
+      if (!hn::AllFalse(d, hn::IsNaN(hn::LoadU(d, data + i)))) break;
+  }
+  for (; i + width <= count && value == value; i += width)
+    if (!hn::AllFalse(d, hn::Eq(hn::LoadU(d, data + i), wanted))) break;
+  while (i < count && data[i] != value && (data[i] == data[i] || value == value)) ++i;
+  return i;
+}
+
+template <class T>
 ReductionFunctions<T> functions_for(Reduce how) {
-  if (how == Reduce::sum) return {reduce_row<simd::Sum, T>, reduce_columns<simd::Sum, T>};
-  if (how == Reduce::max) return {reduce_row<simd::Largest, T>, reduce_columns<simd::Largest, T>};
-  return {reduce_row<simd::Smallest, T>, reduce_columns<simd::Smallest, T>};
+  if (how == Reduce::sum) return {reduce_row<simd::Sum, T>, reduce_columns<simd::Sum, T>, find_first<T>};
+  if (how == Reduce::max) return {reduce_row<simd::Largest, T>, reduce_columns<simd::Largest, T>, find_first<T>};
+  return {reduce_row<simd::Smallest, T>, reduce_columns<simd::Smallest, T>, find_first<T>};
 }
 ReductionFunctions<float> functions_f32(Reduce how) { return functions_for<float>(how); }
 ReductionFunctions<double> functions_f64(Reduce how) { return functions_for<double>(how); }
@@ -269,8 +286,10 @@ struct Reduction {
 
 /// The first largest of `count` elements `step` apart; NaN is larger than any.
 template <class T>
-int64_t first_largest(const T* data, int64_t step, int64_t count) {
+int64_t first_largest(const T* data, int64_t step, int64_t count, const ReductionFunctions<compute_t<T>>& loops) {
   using A = compute_t<T>;
+  if constexpr (std::is_same_v<T, A>)
+    if (step == 1 && count >= 64) return loops.find(data, count, loops.row(data, count));
   int64_t found = 0;
   A largest = convert_to<A>(data[0]);
   for (int64_t i = 1; i < count && largest == largest; ++i) {
@@ -296,9 +315,11 @@ void argmax(const Tensor& in, int dim, const Tensor& out) {
   const auto outputs = strided_walk<2>(kept, {out.strides(), in.strides()});
   const int64_t count = in.size(dim), step = in.stride(dim);
   visit_reducible(in.dtype(), [&]<class T>() {
+    const auto loops = functions<compute_t<T>>(Reduce::max);
     parallel_for(outputs.count, std::max<int64_t>(grain / count, 1), [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i)
-        out.data<int64_t>()[offset_in(outputs, 0, i)] = first_largest(in.data<T>() + offset_in(outputs, 1, i), step, count);
+        out.data<int64_t>()[offset_in(outputs, 0, i)] =
+            first_largest(in.data<T>() + offset_in(outputs, 1, i), step, count, loops);
     });
   });
 }

@@ -12,6 +12,13 @@
 #include "../common/vector_math-inl.h"
 #include "../common/vector_reduce-inl.h"
 
+#ifndef PERCALE_SOFTMAX_STRIP
+#define PERCALE_SOFTMAX_STRIP
+namespace percale::cpu {
+constexpr int64_t strip = 256;  // neighbouring rows that are worked on together
+}
+#endif
+
 HWY_BEFORE_NAMESPACE();
 namespace percale::cpu::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
@@ -54,58 +61,86 @@ void gradient_row(const float* gradient, const float* y, float* result, int64_t 
   }
 }
 
-/// As many neighbouring rows at once as a vector of `t` has lanes; the elements of a row are `inner` apart.
-template <class D>
-void softmax_lanes(D t, const float* x, float* y, int64_t length, int64_t inner, bool logarithm) {
-  const int64_t end = length * inner;
-  auto largest = hn::LoadU(t, x), sum = hn::Zero(t);
-  for (int64_t k = inner; k < end; k += inner) largest = simd::Largest::of_vectors(largest, hn::LoadU(t, x + k));
-  for (int64_t k = 0; k < end; k += inner) {
-    const auto value = simd::exp(t, hn::Sub(hn::LoadU(t, x + k), largest));
-    if (!logarithm) hn::StoreU(value, t, y + k);
-    sum = hn::Add(sum, value);
-  }
-  const auto last = logarithm ? simd::log(t, sum) : hn::Div(hn::Set(t, 1.0f), sum);
-  for (int64_t k = 0; k < end; k += inner) {
-    if (logarithm) hn::StoreU(hn::Sub(hn::Sub(hn::LoadU(t, x + k), largest), last), t, y + k);
-    else hn::StoreU(hn::Mul(hn::LoadU(t, y + k), last), t, y + k);
-  }
-}
-
-template <class D>
-void gradient_lanes(D t, const float* gradient, const float* y, float* result, int64_t length, int64_t inner, bool logarithm) {
-  const int64_t end = length * inner;
-  auto sum = hn::Zero(t);
-  for (int64_t k = 0; k < end; k += inner) {
-    const auto g = hn::LoadU(t, gradient + k);
-    sum = logarithm ? hn::Add(sum, g) : hn::MulAdd(g, hn::LoadU(t, y + k), sum);
-  }
-  for (int64_t k = 0; k < end; k += inner) {
-    const auto g = hn::LoadU(t, gradient + k), own = hn::LoadU(t, y + k);
-    hn::StoreU(logarithm ? hn::NegMulAdd(simd::exp(t, own), sum, g) : hn::Mul(own, hn::Sub(g, sum)), t, result + k);
-  }
-}
-
-/// Calls `body(t, i)` for `count` neighbouring rows, a vector of them at a time and the last ones each.
-template <class Body>
-HWY_INLINE void for_lanes(int64_t count, Body body) {
-  const hn::ScalableTag<float> all;
-  const hn::CappedTag<float, 1> one;
-  const auto lanes = static_cast<int64_t>(hn::Lanes(all));
-  int64_t i = 0;
-  for (; i + lanes <= count; i += lanes) body(all, i);
-  for (; i < count; ++i) body(one, i);
-}
-
+/// `count` neighbouring rows whose elements are `inner` apart: all rows advance together, as memory lies.
 void softmax_columns(const float* x, float* y, int64_t count, int64_t length, int64_t inner, bool logarithm) {
-  for_lanes(count, [=](auto t, int64_t i) HWY_ATTR { softmax_lanes(t, x + i, y + i, length, inner, logarithm); });
+  HWY_ALIGN float largest[strip], sum[strip];
+  std::copy_n(x, count, largest);
+  std::fill_n(sum, count, 0.0f);
+  for (int64_t k = 1; k < length; ++k) {
+    simd::for_lanes(count, [&](auto t, int64_t i) HWY_ATTR {
+      hn::StoreU(simd::Largest::of_vectors(hn::LoadU(t, largest + i), hn::LoadU(t, x + k * inner + i)), t, largest + i);
+    });
+  }
+  for (int64_t k = 0; k < length; ++k) {
+    simd::for_lanes(count, [&](auto t, int64_t i) HWY_ATTR {
+      const auto value = simd::exp(t, hn::Sub(hn::LoadU(t, x + k * inner + i), hn::LoadU(t, largest + i)));
+      if (!logarithm) hn::StoreU(value, t, y + k * inner + i);
+      hn::StoreU(hn::Add(hn::LoadU(t, sum + i), value), t, sum + i);
+    });
+  }
+  simd::for_lanes(count, [&](auto t, int64_t i) HWY_ATTR {
+    const auto total = hn::LoadU(t, sum + i);
+    hn::StoreU(logarithm ? simd::log(t, total) : hn::Div(hn::Set(t, 1.0f), total), t, sum + i);
+  });
+  for (int64_t k = 0; k < length; ++k) {
+    simd::for_lanes(count, [&](auto t, int64_t i) HWY_ATTR {
+      const auto last = hn::LoadU(t, sum + i);
+      const auto shifted = hn::Sub(hn::LoadU(t, x + k * inner + i), hn::LoadU(t, largest + i));
+      const auto value = logarithm ? hn::Sub(shifted, last) : hn::Mul(hn::LoadU(t, y + k * inner + i), last);
+      hn::StoreU(value, t, y + k * inner + i);
+    });
+  }
 }
 
 void gradient_columns(const float* gradient, const float* y, float* result, int64_t count, int64_t length, int64_t inner,
                       bool logarithm) {
-  for_lanes(count, [=](auto t, int64_t i) HWY_ATTR {
-    gradient_lanes(t, gradient + i, y + i, result + i, length, inner, logarithm);
-  });
+  HWY_ALIGN float sum[strip];
+  std::fill_n(sum, count, 0.0f);
+  for (int64_t k = 0; k < length; ++k) {
+    simd::for_lanes(count, [&](auto t, int64_t i) HWY_ATTR {
+      const auto g = hn::LoadU(t, gradient + k * inner + i), total = hn::LoadU(t, sum + i);
+      hn::StoreU(logarithm ? hn::Add(total, g) : hn::MulAdd(g, hn::LoadU(t, y + k * inner + i), total), t, sum + i);
+    });
+  }
+  for (int64_t k = 0; k < length; ++k) {
+    simd::for_lanes(count, [&](auto t, int64_t i) HWY_ATTR {
+      const auto g = hn::LoadU(t, gradient + k * inner + i), own = hn::LoadU(t, y + k * inner + i), total = hn::LoadU(t, sum + i);
+      const auto value = logarithm ? hn::NegMulAdd(simd::exp(t, own), total, g) : hn::Mul(own, hn::Sub(g, total));
+      hn::StoreU(value, t, result + k * inner + i);
+    });
+  }
+}
+
+/// `count` rows that follow each other.
+void softmax_rows(const float* x, float* y, int64_t count, int64_t length, bool logarithm) {
+  if (length > simd::tile_height) {
+    for (int64_t i = 0; i < count; ++i) softmax_row(x + i * length, y + i * length, length, logarithm);
+    return;
+  }
+  HWY_ALIGN float in[simd::tile_width * simd::tile_height], out[simd::tile_width * simd::tile_height];
+  for (int64_t i = 0; i < count; i += simd::tile_width) {
+    const int64_t some = std::min(simd::tile_width, count - i);
+    simd::stand_up(x + i * length, some, length, in);
+    softmax_columns(in, out, simd::tile_width, length, simd::tile_width, logarithm);
+    simd::lay_down(out, some, length, y + i * length);
+  }
+}
+
+void gradient_rows(const float* gradient, const float* y, float* result, int64_t count, int64_t length, bool logarithm) {
+  if (length > simd::tile_height) {
+    for (int64_t i = 0; i < count; ++i)
+      gradient_row(gradient + i * length, y + i * length, result + i * length, length, logarithm);
+    return;
+  }
+  constexpr int64_t area = simd::tile_width * simd::tile_height;
+  HWY_ALIGN float upstream[area], own[area], out[area];
+  for (int64_t i = 0; i < count; i += simd::tile_width) {
+    const int64_t some = std::min(simd::tile_width, count - i);
+    simd::stand_up(gradient + i * length, some, length, upstream);
+    simd::stand_up(y + i * length, some, length, own);
+    gradient_columns(upstream, own, out, simd::tile_width, length, simd::tile_width, logarithm);
+    simd::lay_down(out, some, length, result + i * length);
+  }
 }
 
 }  // namespace percale::cpu::HWY_NAMESPACE
@@ -113,15 +148,14 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace percale::cpu {
-HWY_EXPORT(softmax_row);
-HWY_EXPORT(gradient_row);
+HWY_EXPORT(softmax_rows);
+HWY_EXPORT(gradient_rows);
 HWY_EXPORT(softmax_columns);
 HWY_EXPORT(gradient_columns);
 
 namespace {
 
 constexpr int64_t grain = 16384;  // elements a piece of work
-constexpr int64_t strip = 64;     // neighbouring rows that are worked on together
 
 void softmax_doubles(const double* x, double* y, int64_t length, int64_t step, bool logarithm) {
   double largest = x[0], sum = 0;
@@ -142,10 +176,12 @@ void gradient_doubles(const double* gradient, const double* y, double* result, i
   }
 }
 
+int64_t rows_of_piece(Rows rows) { return std::max<int64_t>(grain / rows.length, 1); }
+
 /// Calls `body(offset)` with where each row of `rows` begins.
 template <class Body>
 void for_each_line(Rows rows, Body body) {
-  parallel_for(rows.outer * rows.inner, std::max<int64_t>(grain / rows.length, 1), [&](int64_t begin, int64_t end) {
+  parallel_for(rows.outer * rows.inner, rows_of_piece(rows), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) body(i / rows.inner * rows.inner * rows.length + i % rows.inner);
   });
 }
@@ -174,8 +210,10 @@ void softmax(const Tensor& x, const Tensor& y, Rows rows, bool logarithm) {
   const float* from = x.data<float>();
   float* to = y.data<float>();
   if (rows.inner == 1) {
-    const auto row = HWY_DYNAMIC_DISPATCH(softmax_row);
-    for_each_line(rows, [&](int64_t at) { row(from + at, to + at, rows.length, logarithm); });
+    const auto some = HWY_DYNAMIC_DISPATCH(softmax_rows);
+    parallel_for(rows.outer, rows_of_piece(rows), [&](int64_t begin, int64_t end) {
+      some(from + begin * rows.length, to + begin * rows.length, end - begin, rows.length, logarithm);
+    });
   } else {
     const auto columns = HWY_DYNAMIC_DISPATCH(softmax_columns);
     for_each_strip(rows, [&](int64_t at, int64_t count) {
@@ -196,8 +234,11 @@ void softmax_gradient(const Tensor& gradient, const Tensor& y, const Tensor& res
   const float *upstream = gradient.data<float>(), *own = y.data<float>();
   float* to = result.data<float>();
   if (rows.inner == 1) {
-    const auto row = HWY_DYNAMIC_DISPATCH(gradient_row);
-    for_each_line(rows, [&](int64_t at) { row(upstream + at, own + at, to + at, rows.length, logarithm); });
+    const auto some = HWY_DYNAMIC_DISPATCH(gradient_rows);
+    parallel_for(rows.outer, rows_of_piece(rows), [&](int64_t begin, int64_t end) {
+      const int64_t at = begin * rows.length;
+      some(upstream + at, own + at, to + at, end - begin, rows.length, logarithm);
+    });
   } else {
     const auto columns = HWY_DYNAMIC_DISPATCH(gradient_columns);
     for_each_strip(rows, [&](int64_t at, int64_t count) {
