@@ -40,3 +40,7 @@
 #include "nn/picture/picture.h"
 #include "nn/sequential.h"
 #include "nn/summary.h"
+#include "nn/train/checkpoint.h"
+#include "nn/train/interrupt.h"
+#include "nn/train/metrics.h"
+#include "nn/train/progress.h"

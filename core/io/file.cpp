@@ -1,10 +1,12 @@
 #include "file.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 #include <filesystem>
 
@@ -64,13 +66,55 @@ std::string shown(std::string_view piece) {
   return result + (piece.size() > limit ? "...'" : "'");
 }
 
-AtomicFile::AtomicFile(std::string path) : path_(std::move(path)), temporary_(path_ + ".XXXXXX") {
-  descriptor_ = mkostemp(temporary_.data(), O_CLOEXEC);
+namespace {
+
+/// While it lives, a write past the process's limit for files (ulimit -f) is an error like a full disk, not the end.
+class NoFileSizeSignal {
+ public:
+  NoFileSizeSignal() {
+    sigemptyset(&signal_);
+    sigaddset(&signal_, SIGXFSZ);
+    pthread_sigmask(SIG_BLOCK, &signal_, &previous_);
+  }
+  ~NoFileSizeSignal() {
+    if (sigismember(&previous_, SIGXFSZ)) return;
+    const timespec at_once{};
+    sigtimedwait(&signal_, nullptr, &at_once);  // the one that a failed write has left
+    pthread_sigmask(SIG_SETMASK, &previous_, nullptr);
+  }
+
+ private:
+  sigset_t signal_, previous_;
+};
+
+/// Opens and locks `path`, what a killed writer may have left there included. -1 if another writer is at it, or with
+/// errno.
+int open_temporary(const std::string& path) {
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    const int descriptor = open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+    if (descriptor < 0) return -1;
+    struct stat opened, named;
+    const bool is_ours = flock(descriptor, LOCK_EX | LOCK_NB) == 0 && fstat(descriptor, &opened) == 0 &&
+                         stat(path.c_str(), &named) == 0 && opened.st_ino == named.st_ino && S_ISREG(opened.st_mode) &&
+                         ftruncate(descriptor, 0) == 0;
+    if (is_ours) return descriptor;
+    const int error = errno;
+    close(descriptor);
+    errno = error;
+  }
+  return -1;
+}
+
+}  // namespace
+
+AtomicFile::AtomicFile(std::string path) : path_(std::move(path)), temporary_(path_ + ".tmp") {
+  descriptor_ = open_temporary(temporary_);
+  if (descriptor_ < 0) {  // another process writes the same file: each takes a name of its own, and the last one wins
+    temporary_ = path_ + ".XXXXXX";
+    descriptor_ = mkostemp(temporary_.data(), O_CLOEXEC);
+    if (descriptor_ >= 0) fchmod(descriptor_, 0644);
+  }
   if (descriptor_ < 0) fail("write", "{}: cannot be created: {}", {path_, std::strerror(errno)});
-  // mkstemp makes files that only their owner reads; ours are as open as any other file.
-  const mode_t mask = umask(0);
-  umask(mask);
-  fchmod(descriptor_, 0666 & ~mask);
 }
 
 AtomicFile::~AtomicFile() {
@@ -84,6 +128,7 @@ void AtomicFile::fail_with_errno(const char* action) {
 }
 
 void AtomicFile::write(std::span<const std::byte> bytes) {
+  const NoFileSizeSignal guard;
   while (!bytes.empty()) {
     const ssize_t count = ::write(descriptor_, bytes.data(), bytes.size());
     if (count < 0 && errno == EINTR) continue;

@@ -156,7 +156,37 @@ def make_gzip():
         write("gzip", name, data)
 
 
+def make_checkpoint():
+    fields = {
+        "format": "percale.checkpoint", "version": "1", "epoch": "3", "step": "17", "random.seed": "18446744073709551615",
+        "random.step": "2830", "random.call": "0", "arguments": "--lr 0.001", "number.loss": "0x1.8p+1",
+    }
+    tensors = {"model.a": tensor("F32", [2], 8, 16), "optimizer.state.0.step": tensor("F64", [1], 0, 8)}
+
+    def checkpoint(tensors=tensors, **changes):
+        metadata = {key: value for key, value in {**fields, **changes}.items() if value is not None}
+        return safetensors({"__metadata__": metadata, **tensors}, bytes(16))
+
+    cases = {
+        "good": checkpoint(),
+        "format": checkpoint(format="pt"),
+        "version": checkpoint(version="2"),
+        "no_epoch": checkpoint(epoch=None),
+        "negative": checkpoint(epoch="-1"),
+        "overflow": checkpoint(step="9223372036854775808"),
+        "spaces": checkpoint(step=" 1"),
+        "call": checkpoint(**{"random.call": "4294967296"}),
+        "number": checkpoint(**{"number.loss": "one"}),
+        "nan": checkpoint(**{"number.loss": "nan", "number.": "-inf"}),
+        "name": checkpoint({"a": tensor("F32", [4], 0, 16)}),
+        "plain": safetensors({"a": tensor("U8", [1], 0, 1)}, b"a"),
+    }
+    for name, data in cases.items():
+        write("checkpoint", name, data)
+
+
 make_safetensors()
+make_checkpoint()
 make_npy()
 make_idx()
 make_gzip()
