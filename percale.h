@@ -33,6 +33,8 @@
 #include "nn/data/generated_digits.h"
 #include "nn/data/idx.h"
 #include "nn/data/mnist.h"
+#include "nn/layers/pooling.h"
+#include "nn/losses.h"
 #include "nn/module.h"
 #include "nn/optim/adam.h"
 #include "nn/optim/schedules.h"

@@ -1,0 +1,30 @@
+// Losses as modules.
+#pragma once
+
+#include "../kernels/cross_entropy/cross_entropy.h"
+#include "../kernels/mse/mse.h"
+#include "module.h"
+
+namespace percale::nn {
+
+/// The cross entropy of logits [N, C] (or [N, C, ...]) and class numbers [N] ([N, ...]).
+class CrossEntropyLoss : public ModuleOf<CrossEntropyLoss> {
+ public:
+  explicit CrossEntropyLoss(const CrossEntropyOptions& options = {});
+  Tensor forward(const Tensor& logits, const Tensor& target) const;
+
+ private:
+  CrossEntropyOptions options_;  // its weight is a buffer too: it moves with the module
+};
+
+/// The squared difference of two tensors of one shape.
+class MSELoss : public ModuleOf<MSELoss> {
+ public:
+  explicit MSELoss(Reduction reduction = Reduction::mean);
+  Tensor forward(const Tensor& input, const Tensor& target) const;
+
+ private:
+  Reduction reduction_;
+};
+
+}  // namespace percale::nn
