@@ -15,10 +15,10 @@ Tensor MaxPool2d::forward(const Tensor& x) const {
                         .dilation = options_.dilation.shape(), .ceil_mode = options_.ceil_mode});
 }
 
-std::optional<int64_t> MaxPool2d::plain_window() const {
-  const bool plain = kernel_size_.height == kernel_size_.width && stride_ == kernel_size_ && options_.padding == Pair(0) &&
-                     options_.dilation == Pair(1) && !options_.ceil_mode;
-  return plain ? std::optional(kernel_size_.height) : std::nullopt;
+std::optional<Pair> MaxPool2d::plain_window() const {
+  const bool plain = stride_ == kernel_size_ && options_.padding == Pair(0) && options_.dilation == Pair(1) &&
+                     !options_.ceil_mode && kernel_size_.height * kernel_size_.width <= 256;
+  return plain ? std::optional(kernel_size_) : std::nullopt;
 }
 
 AvgPool2d::AvgPool2d(Pair kernel_size, const AvgPool2dOptions& options)

@@ -19,8 +19,8 @@ class MaxPool2d : public ModuleOf<MaxPool2d> {
  public:
   explicit MaxPool2d(Pair kernel_size, const MaxPool2dOptions& options = {});
   Tensor forward(const Tensor& x) const;
-  /// The window's width, if windows are square, side by side and without padding: what a convolution can be fused with.
-  std::optional<int64_t> plain_window() const;
+  /// The window, if windows stand side by side without padding: what Conv2d::relu_max_pool2d takes.
+  std::optional<Pair> plain_window() const;
 
  private:
   Pair kernel_size_, stride_;
