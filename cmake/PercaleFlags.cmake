@@ -24,6 +24,8 @@ target_compile_features(percale_flags INTERFACE cxx_std_20)
 
 set(percale_sanitizers)
 if(PERCALE_SANITIZE)
+  # One instruction set instead of three: the SIMD sources then compile in a seventh of the time.
+  list(APPEND percale_sanitizers -march=haswell -DHWY_COMPILE_ONLY_STATIC)
   list(APPEND percale_sanitizers -fsanitize=${PERCALE_SANITIZE} -fno-omit-frame-pointer)
   if(PERCALE_SANITIZE MATCHES "undefined")
     list(APPEND percale_sanitizers -fno-sanitize-recover=undefined)
