@@ -14,6 +14,7 @@
 #include "core/trace.h"
 #include "core/version.h"
 #include "kernels/conv2d/conv2d.h"
+#include "kernels/conv2d_pool/conv2d_pool.h"
 #include "kernels/cross_entropy/cross_entropy.h"
 #include "kernels/dropout/dropout.h"
 #include "kernels/elementwise/elementwise.h"

@@ -24,13 +24,15 @@ struct ConvolutionShape {
 };
 
 /// The input position under tap `tap` of output position `out`, or -1 in the padding.
-constexpr int64_t convolved_position(int64_t out, int64_t tap, int64_t stride, int64_t padding, int64_t dilation, int64_t extent) {
+constexpr int64_t convolved_position(int64_t out, int64_t tap, int64_t stride, int64_t padding, int64_t dilation,
+                                     int64_t extent) {
   const int64_t in = out * stride - padding + tap * dilation;
   return in >= 0 && in < extent ? in : -1;
 }
 
 /// The output position that tap `tap` joins to input position `in`, or -1 if there is none.
-constexpr int64_t convolving_position(int64_t in, int64_t tap, int64_t stride, int64_t padding, int64_t dilation, int64_t extent) {
+constexpr int64_t convolving_position(int64_t in, int64_t tap, int64_t stride, int64_t padding, int64_t dilation,
+                                      int64_t extent) {
   const int64_t moved = in + padding - tap * dilation;
   return moved >= 0 && moved % stride == 0 && moved / stride < extent ? moved / stride : -1;
 }

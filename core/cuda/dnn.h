@@ -21,13 +21,14 @@ struct Convolution {
 
 enum class ConvolutionPass { forward, by_input, by_weight };
 
-/// Bytes of device memory that the pass needs beside its operands. The algorithm is chosen here by cuDNN's own table, never
-/// by timing, among those that give the same bytes each time; and kept for the shape.
+/// Bytes of device memory that the pass needs beside its operands. The algorithm is chosen here by cuDNN's own table,
+/// never by timing, among those that give the same bytes each time; and kept for the shape.
 size_t convolution_workspace(const Convolution& convolution, ConvolutionPass pass);
 
-/// out = convolution(in, weight) + bias, then ReLU (in which NaN stays) if asked. Without a bias there is no ReLU either.
-void convolution_forward(const Convolution& convolution, const void* in, const void* weight, const void* bias, bool relu,
-                         void* out, void* workspace, Stream stream);
+/// out = convolution(in, weight) + bias, then ReLU (in which NaN stays) if asked. Without a bias there is no ReLU
+/// either.
+void convolution_forward(const Convolution& convolution, const void* in, const void* weight, const void* bias,
+                         bool relu, void* out, void* workspace, Stream stream);
 /// The gradient by the images, from that of the result.
 void convolution_by_input(const Convolution& convolution, const void* gradient, const void* weight, void* in_gradient,
                           void* workspace, Stream stream);

@@ -1,6 +1,4 @@
 // core/cuda/dnn.h on cuDNN's classic functions, which are looked up in libcudnn.so.9 when the first convolution runs.
-#include "dnn.h"
-
 #include <cudnn.h>
 #include <dlfcn.h>
 
@@ -10,6 +8,7 @@
 #include <optional>
 
 #include "../error.h"
+#include "dnn.h"
 
 namespace percale::cuda {
 namespace {
@@ -55,8 +54,10 @@ Library open_library() {
   library.handle = dlopen("libcudnn.so.9", RTLD_NOW | RTLD_LOCAL);
   if (!library.handle) {
     const char* error = dlerror();
-    library.reason = format_text("cuDNN 9 was not found ({}): install cudnn9-cuda-13 from NVIDIA's apt repository, or put its folder in LD_LIBRARY_PATH",
-                                 {error ? error : "no libcudnn.so.9"});
+    library.reason = format_text(
+        "cuDNN 9 was not found ({}): install cudnn9-cuda-13 from NVIDIA's apt repository, or put its folder in "
+        "LD_LIBRARY_PATH",
+        {error ? error : "no libcudnn.so.9"});
     return library;
   }
 #define PERCALE_CUDNN(name) library.look_up(library.name, #name)
@@ -109,9 +110,11 @@ struct Context {
   Context() {
     const Library& lib = cudnn();
     check(lib.cudnnCreate(&handle), "cudnnCreate");
-    for (const auto& [descriptor, mode] : {std::pair{&relu, CUDNN_ACTIVATION_RELU}, {&identity, CUDNN_ACTIVATION_IDENTITY}}) {
+    for (const auto& [descriptor, mode] :
+         {std::pair{&relu, CUDNN_ACTIVATION_RELU}, {&identity, CUDNN_ACTIVATION_IDENTITY}}) {
       check(lib.cudnnCreateActivationDescriptor(descriptor), "cudnnCreateActivationDescriptor");
-      check(lib.cudnnSetActivationDescriptor(*descriptor, mode, CUDNN_PROPAGATE_NAN, 0.0), "cudnnSetActivationDescriptor");
+      check(lib.cudnnSetActivationDescriptor(*descriptor, mode, CUDNN_PROPAGATE_NAN, 0.0),
+            "cudnnSetActivationDescriptor");
     }
   }
 };
@@ -123,10 +126,14 @@ Context& context() {
 
 cudnnDataType_t data_type(DType dtype) {
   switch (dtype) {
-    case f32: return CUDNN_DATA_FLOAT;
-    case f16: return CUDNN_DATA_HALF;
-    case bf16: return CUDNN_DATA_BFLOAT16;
-    default: unsupported("conv2d", dtype);
+    case f32:
+      return CUDNN_DATA_FLOAT;
+    case f16:
+      return CUDNN_DATA_HALF;
+    case bf16:
+      return CUDNN_DATA_BFLOAT16;
+    default:
+      unsupported("conv2d", dtype);
   }
 }
 
@@ -148,10 +155,13 @@ struct Plan {
     const Library& lib = cudnn();
     const ConvolutionShape& s = c.shape;
     const auto type = data_type(c.dtype);
-    const auto describe = [&](cudnnTensorDescriptor_t& descriptor, int64_t n, int64_t channels, int64_t height, int64_t width) {
+    const auto describe = [&](cudnnTensorDescriptor_t& descriptor, int64_t n, int64_t channels, int64_t height,
+                              int64_t width) {
       check(lib.cudnnCreateTensorDescriptor(&descriptor), "cudnnCreateTensorDescriptor");
-      check(lib.cudnnSetTensor4dDescriptor(descriptor, CUDNN_TENSOR_NHWC, type, static_cast<int>(n), static_cast<int>(channels),
-                                           static_cast<int>(height), static_cast<int>(width)), "cudnnSetTensor4dDescriptor");
+      check(
+          lib.cudnnSetTensor4dDescriptor(descriptor, CUDNN_TENSOR_NHWC, type, static_cast<int>(n),
+                                         static_cast<int>(channels), static_cast<int>(height), static_cast<int>(width)),
+          "cudnnSetTensor4dDescriptor");
     };
     describe(in, s.batch, s.in_channels, s.in_height, s.in_width);
     describe(out, s.batch, s.out_channels, s.out_height, s.out_width);
@@ -159,12 +169,14 @@ struct Plan {
     check(lib.cudnnCreateFilterDescriptor(&weight), "cudnnCreateFilterDescriptor");
     check(lib.cudnnSetFilter4dDescriptor(weight, type, CUDNN_TENSOR_NHWC, static_cast<int>(s.out_channels),
                                          static_cast<int>(s.group_in_channels()), static_cast<int>(s.kernel_height),
-                                         static_cast<int>(s.kernel_width)), "cudnnSetFilter4dDescriptor");
+                                         static_cast<int>(s.kernel_width)),
+          "cudnnSetFilter4dDescriptor");
     check(lib.cudnnCreateConvolutionDescriptor(&convolution), "cudnnCreateConvolutionDescriptor");
     check(lib.cudnnSetConvolution2dDescriptor(
               convolution, static_cast<int>(s.padding_height), static_cast<int>(s.padding_width),
               static_cast<int>(s.stride_height), static_cast<int>(s.stride_width), static_cast<int>(s.dilation_height),
-              static_cast<int>(s.dilation_width), CUDNN_CROSS_CORRELATION, CUDNN_DATA_FLOAT), "cudnnSetConvolution2dDescriptor");
+              static_cast<int>(s.dilation_width), CUDNN_CROSS_CORRELATION, CUDNN_DATA_FLOAT),
+          "cudnnSetConvolution2dDescriptor");
     check(lib.cudnnSetConvolutionGroupCount(convolution, static_cast<int>(s.groups)), "cudnnSetConvolutionGroupCount");
     set_math(strict ? CUDNN_FMA_MATH : CUDNN_TENSOR_OP_MATH);
   }
@@ -179,14 +191,18 @@ bool is_transform(ConvolutionPass pass, int algorithm) {
   switch (pass) {
     case ConvolutionPass::forward:
       return algorithm == CUDNN_CONVOLUTION_FWD_ALGO_FFT || algorithm == CUDNN_CONVOLUTION_FWD_ALGO_FFT_TILING ||
-             algorithm == CUDNN_CONVOLUTION_FWD_ALGO_WINOGRAD || algorithm == CUDNN_CONVOLUTION_FWD_ALGO_WINOGRAD_NONFUSED;
+             algorithm == CUDNN_CONVOLUTION_FWD_ALGO_WINOGRAD ||
+             algorithm == CUDNN_CONVOLUTION_FWD_ALGO_WINOGRAD_NONFUSED;
     case ConvolutionPass::by_input:
-      return algorithm == CUDNN_CONVOLUTION_BWD_DATA_ALGO_FFT || algorithm == CUDNN_CONVOLUTION_BWD_DATA_ALGO_FFT_TILING ||
+      return algorithm == CUDNN_CONVOLUTION_BWD_DATA_ALGO_FFT ||
+             algorithm == CUDNN_CONVOLUTION_BWD_DATA_ALGO_FFT_TILING ||
              algorithm == CUDNN_CONVOLUTION_BWD_DATA_ALGO_WINOGRAD ||
              algorithm == CUDNN_CONVOLUTION_BWD_DATA_ALGO_WINOGRAD_NONFUSED;
-    case ConvolutionPass::by_weight: break;
+    case ConvolutionPass::by_weight:
+      break;
   }
-  return algorithm == CUDNN_CONVOLUTION_BWD_FILTER_ALGO_FFT || algorithm == CUDNN_CONVOLUTION_BWD_FILTER_ALGO_FFT_TILING ||
+  return algorithm == CUDNN_CONVOLUTION_BWD_FILTER_ALGO_FFT ||
+         algorithm == CUDNN_CONVOLUTION_BWD_FILTER_ALGO_FFT_TILING ||
          algorithm == CUDNN_CONVOLUTION_BWD_FILTER_ALGO_WINOGRAD ||
          algorithm == CUDNN_CONVOLUTION_BWD_FILTER_ALGO_WINOGRAD_NONFUSED;
 }
@@ -203,10 +219,13 @@ Algorithm choose(const Plan& plan, ConvolutionPass pass, Ask ask) {
     if (found.status != CUDNN_STATUS_SUCCESS || found.determinism != CUDNN_DETERMINISTIC) continue;
     if (plan.strict && (found.mathType != CUDNN_FMA_MATH && found.mathType != CUDNN_DEFAULT_MATH)) continue;
     if (is_transform(pass, found.algo)) continue;
-    if (pass == ConvolutionPass::forward && static_cast<int>(found.algo) != CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM) continue;
+    if (pass == ConvolutionPass::forward &&
+        static_cast<int>(found.algo) != CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM)
+      continue;
     return {static_cast<int>(found.algo), found.memory, plan.strict ? CUDNN_FMA_MATH : found.mathType};
   }
-  fail("conv2d", "cuDNN {} has no deterministic algorithm for this convolution", {std::to_string(cudnn().cudnnGetVersion())});
+  fail("conv2d", "cuDNN {} has no deterministic algorithm for this convolution",
+       {std::to_string(cudnn().cudnnGetVersion())});
 }
 
 const Algorithm& algorithm(Plan& plan, ConvolutionPass pass) {
@@ -217,17 +236,20 @@ const Algorithm& algorithm(Plan& plan, ConvolutionPass pass) {
   switch (pass) {
     case ConvolutionPass::forward:
       chosen = choose<cudnnConvolutionFwdAlgoPerf_t>(plan, pass, [&](int most, int* count, auto* list) {
-        return lib.cudnnGetConvolutionForwardAlgorithm_v7(handle, plan.in, plan.weight, plan.convolution, plan.out, most, count, list);
+        return lib.cudnnGetConvolutionForwardAlgorithm_v7(handle, plan.in, plan.weight, plan.convolution, plan.out,
+                                                          most, count, list);
       });
       break;
     case ConvolutionPass::by_input:
       chosen = choose<cudnnConvolutionBwdDataAlgoPerf_t>(plan, pass, [&](int most, int* count, auto* list) {
-        return lib.cudnnGetConvolutionBackwardDataAlgorithm_v7(handle, plan.weight, plan.out, plan.convolution, plan.in, most, count, list);
+        return lib.cudnnGetConvolutionBackwardDataAlgorithm_v7(handle, plan.weight, plan.out, plan.convolution, plan.in,
+                                                               most, count, list);
       });
       break;
     case ConvolutionPass::by_weight:
       chosen = choose<cudnnConvolutionBwdFilterAlgoPerf_t>(plan, pass, [&](int most, int* count, auto* list) {
-        return lib.cudnnGetConvolutionBackwardFilterAlgorithm_v7(handle, plan.in, plan.out, plan.convolution, plan.weight, most, count, list);
+        return lib.cudnnGetConvolutionBackwardFilterAlgorithm_v7(handle, plan.in, plan.out, plan.convolution,
+                                                                 plan.weight, most, count, list);
       });
       break;
   }
@@ -237,10 +259,24 @@ const Algorithm& algorithm(Plan& plan, ConvolutionPass pass) {
 /// Plans by what tells convolutions apart; `context().mutex` is held.
 Plan& plan_of(const Convolution& c) {
   const ConvolutionShape& s = c.shape;
-  const std::array<int64_t, 18> key{s.batch, s.in_channels, s.in_height, s.in_width, s.out_channels, s.kernel_height,
-                                    s.kernel_width, s.stride_height, s.stride_width, s.padding_height, s.padding_width,
-                                    s.dilation_height, s.dilation_width, s.groups, s.out_height, s.out_width,
-                                    static_cast<int64_t>(c.dtype), static_cast<int64_t>(c.precision)};
+  const std::array<int64_t, 18> key{s.batch,
+                                    s.in_channels,
+                                    s.in_height,
+                                    s.in_width,
+                                    s.out_channels,
+                                    s.kernel_height,
+                                    s.kernel_width,
+                                    s.stride_height,
+                                    s.stride_width,
+                                    s.padding_height,
+                                    s.padding_width,
+                                    s.dilation_height,
+                                    s.dilation_width,
+                                    s.groups,
+                                    s.out_height,
+                                    s.out_width,
+                                    static_cast<int64_t>(c.dtype),
+                                    static_cast<int64_t>(c.precision)};
   static auto& plans = *new std::map<std::array<int64_t, 18>, Plan>;
   const auto found = plans.find(key);
   return found != plans.end() ? found->second : plans.emplace(key, Plan(c)).first->second;
@@ -268,18 +304,18 @@ size_t convolution_workspace(const Convolution& convolution, ConvolutionPass pas
   return algorithm(plan_of(convolution), pass).workspace;
 }
 
-void convolution_forward(const Convolution& convolution, const void* in, const void* weight, const void* bias, bool relu,
-                         void* out, void* workspace, Stream stream) {
+void convolution_forward(const Convolution& convolution, const void* in, const void* weight, const void* bias,
+                         bool relu, void* out, void* workspace, Stream stream) {
   require(bias || !relu, "conv2d", "cuDNN fuses a ReLU only behind a bias");
   with_plan(convolution, ConvolutionPass::forward, stream, "cudnnConvolutionForward",
             [&](const Library& lib, cudnnHandle_t handle, const Plan& plan, const Algorithm& chosen) {
               const auto number = static_cast<cudnnConvolutionFwdAlgo_t>(chosen.number);
               if (!bias)
-                return lib.cudnnConvolutionForward(handle, &one, plan.in, in, plan.weight, weight, plan.convolution, number,
-                                                   workspace, chosen.workspace, &zero, plan.out, out);
+                return lib.cudnnConvolutionForward(handle, &one, plan.in, in, plan.weight, weight, plan.convolution,
+                                                   number, workspace, chosen.workspace, &zero, plan.out, out);
               return lib.cudnnConvolutionBiasActivationForward(
-                  handle, &one, plan.in, in, plan.weight, weight, plan.convolution, number, workspace, chosen.workspace, &zero,
-                  plan.out, out, plan.bias, bias, relu ? context().relu : context().identity, plan.out, out);
+                  handle, &one, plan.in, in, plan.weight, weight, plan.convolution, number, workspace, chosen.workspace,
+                  &zero, plan.out, out, plan.bias, bias, relu ? context().relu : context().identity, plan.out, out);
             });
 }
 
@@ -287,9 +323,10 @@ void convolution_by_input(const Convolution& convolution, const void* gradient, 
                           void* workspace, Stream stream) {
   with_plan(convolution, ConvolutionPass::by_input, stream, "cudnnConvolutionBackwardData",
             [&](const Library& lib, cudnnHandle_t handle, const Plan& plan, const Algorithm& chosen) {
-              return lib.cudnnConvolutionBackwardData(handle, &one, plan.weight, weight, plan.out, gradient, plan.convolution,
-                                                      static_cast<cudnnConvolutionBwdDataAlgo_t>(chosen.number), workspace,
-                                                      chosen.workspace, &zero, plan.in, in_gradient);
+              return lib.cudnnConvolutionBackwardData(handle, &one, plan.weight, weight, plan.out, gradient,
+                                                      plan.convolution,
+                                                      static_cast<cudnnConvolutionBwdDataAlgo_t>(chosen.number),
+                                                      workspace, chosen.workspace, &zero, plan.in, in_gradient);
             });
 }
 
@@ -298,8 +335,9 @@ void convolution_by_weight(const Convolution& convolution, const void* in, const
   with_plan(convolution, ConvolutionPass::by_weight, stream, "cudnnConvolutionBackwardFilter",
             [&](const Library& lib, cudnnHandle_t handle, const Plan& plan, const Algorithm& chosen) {
               return lib.cudnnConvolutionBackwardFilter(handle, &one, plan.in, in, plan.out, gradient, plan.convolution,
-                                                        static_cast<cudnnConvolutionBwdFilterAlgo_t>(chosen.number), workspace,
-                                                        chosen.workspace, &zero, plan.weight, weight_gradient);
+                                                        static_cast<cudnnConvolutionBwdFilterAlgo_t>(chosen.number),
+                                                        workspace, chosen.workspace, &zero, plan.weight,
+                                                        weight_gradient);
             });
 }
 
@@ -307,7 +345,8 @@ std::string cudnn_version() {
   const Library& library = opened();
   if (!library.reason.empty()) return library.reason;
   const size_t version = library.cudnnGetVersion();
-  return std::to_string(version / 10000) + "." + std::to_string(version / 100 % 100) + "." + std::to_string(version % 100);
+  return std::to_string(version / 10000) + "." + std::to_string(version / 100 % 100) + "." +
+         std::to_string(version % 100);
 }
 
 }  // namespace percale::cuda

@@ -5,6 +5,7 @@
 #include "../../core/precision.h"
 #include "../../core/primitives.h"
 #include "../../core/trace.h"
+#include "../elementwise/elementwise.h"
 #include "conv2d_twins.h"
 
 namespace percale {
@@ -23,17 +24,19 @@ void check_pair(const char* operation, const char* name, const Shape& pair, int6
 Tensor convolve(const ConvolutionShape& shape, const Tensor& x, const Tensor& weight, const Tensor& bias, bool relu,
                 const Conv2dOptions& options) {
   const Tensor images = x.channels_last();
-  Tensor out = Tensor::empty_channels_last({shape.batch, shape.out_channels, shape.out_height, shape.out_width}, x.options());
+  Tensor out =
+      Tensor::empty_channels_last({shape.batch, shape.out_channels, shape.out_height, shape.out_width}, x.options());
   if (out.numel()) on<cpu::convolution, cuda::convolution>(x.device(), shape, images, weight, bias, relu, out);
-  return record(relu ? "ReluBackward0" : "ConvolutionBackward0", out, {images, weight, bias},
-                saved(images, weight, relu ? out : Tensor()),
-                [options, relu, precision = current_precision()](const Tensors& gradients, const Saved& saved) -> Tensors {
-                  const PrecisionGuard guard(precision, gradients[0].device());
-                  const Tensor gradient = relu ? relu_gradient(gradients[0], saved[2].detach()) : gradients[0];
-                  const Conv2dWanted wanted{saved.needs(0), saved.needs(1), saved.needs(2)};
-                  const auto by = conv2d_gradients(gradient, saved[0], saved[1], options, wanted);
-                  return {by.input, by.weight, by.bias};
-                });
+  return record(
+      relu ? "ReluBackward0" : "ConvolutionBackward0", out, {images, weight, bias},
+      saved(images, weight, relu ? out : Tensor()),
+      [options, relu, precision = current_precision()](const Tensors& gradients, const Saved& saved) -> Tensors {
+        const PrecisionGuard guard(precision, gradients[0].device());
+        const Tensor gradient = relu ? relu_gradient(gradients[0], saved[2].detach()) : gradients[0];
+        const Conv2dWanted wanted{saved.needs(0), saved.needs(1), saved.needs(2)};
+        const auto by = conv2d_gradients(gradient, saved[0], saved[1], options, wanted);
+        return {by.input, by.weight, by.bias};
+      });
 }
 
 Tensor convolve(const char* operation, const Tensor& x, const Tensor& weight, const Tensor& bias, bool relu,
@@ -44,14 +47,8 @@ Tensor convolve(const char* operation, const Tensor& x, const Tensor& weight, co
   return convolve(convolution_shape(operation, operand, weight, bias, options), operand, weight, bias, relu, options);
 }
 
-Tensor sum_of(const Tensor& a, const Tensor& b) {
-  if (!a.defined() || !b.defined()) return a.defined() ? a : b;
-  Tensor sum = a.detach().clone();
-  add_into(sum, b);
-  return record("AddBackward0", sum, {a, b}, {}, [](const Tensors& gradients, const Saved&) -> Tensors {
-    return {gradients[0], gradients[0]};
-  });
-}
+/// An undefined one is zero.
+Tensor sum_of(const Tensor& a, const Tensor& b) { return a.defined() && b.defined() ? a + b : a.defined() ? a : b; }
 
 }  // namespace
 
@@ -69,14 +66,16 @@ ConvolutionShape convolution_shape(const char* operation, const Tensor& x, const
   require(groups >= 1, operation, "groups must be at least 1, got {}", groups);
   require(weight.numel() > 0, operation, "the weight {} is empty", weight.shape());
   require(channels == weight.size(1) * groups, operation,
-          "given groups={}, weight of size {}, expected input {} to have {} channels, but got {} channels instead", groups,
-          weight.shape(), x.shape(), weight.size(1) * groups, channels);
-  require(filters % groups == 0, operation, "given groups={}, weight of size {}, {} filters cannot be shared out evenly",
-          groups, weight.shape(), filters);
+          "given groups={}, weight of size {}, expected input {} to have {} channels, but got {} channels instead",
+          groups, weight.shape(), x.shape(), weight.size(1) * groups, channels);
+  require(filters % groups == 0, operation,
+          "given groups={}, weight of size {}, {} filters cannot be shared out evenly", groups, weight.shape(),
+          filters);
   if (bias.defined()) {
-    require(bias.rank() == 1 && bias.size(0) == filters, operation,
-            "given weight of size {}, expected bias to be 1-dimensional with {} elements, but got bias of size {} instead",
-            weight.shape(), filters, bias.shape());
+    require(
+        bias.rank() == 1 && bias.size(0) == filters, operation,
+        "given weight of size {}, expected bias to be 1-dimensional with {} elements, but got bias of size {} instead",
+        weight.shape(), filters, bias.shape());
     require(bias.dtype() == weight.dtype(), operation, "a weight of {} and a bias of {} should have one dtype",
             weight.dtype(), bias.dtype());
     require_same_device(operation, {&x, &weight, &bias});
@@ -86,15 +85,30 @@ ConvolutionShape convolution_shape(const char* operation, const Tensor& x, const
   for (int dim = 0; dim < 2; ++dim) {
     const int64_t padded = x.size(2 + dim) + 2 * options.padding[dim];
     const int64_t reach = options.dilation[dim] * (weight.size(2 + dim) - 1) + 1;
-    require(reach <= padded, operation, "the kernel {} (with dilation {}) can't be larger than the padded input: {} > {}",
+    require(reach <= padded, operation,
+            "the kernel {} (with dilation {}) can't be larger than the padded input: {} > {}",
             Shape{weight.size(2), weight.size(3)}, options.dilation, reach, padded);
   }
   const auto extent = [&](int dim) {
-    return out_extent(x.size(2 + dim), weight.size(2 + dim), options.stride[dim], options.padding[dim], options.dilation[dim]);
+    return out_extent(x.size(2 + dim), weight.size(2 + dim), options.stride[dim], options.padding[dim],
+                      options.dilation[dim]);
   };
-  return {x.size(0), channels, x.size(2), x.size(3), filters, extent(0), extent(1), weight.size(2), weight.size(3),
-          options.stride[0], options.stride[1], options.padding[0], options.padding[1], options.dilation[0],
-          options.dilation[1], groups};
+  return {x.size(0),
+          channels,
+          x.size(2),
+          x.size(3),
+          filters,
+          extent(0),
+          extent(1),
+          weight.size(2),
+          weight.size(3),
+          options.stride[0],
+          options.stride[1],
+          options.padding[0],
+          options.padding[1],
+          options.dilation[0],
+          options.dilation[1],
+          groups};
 }
 
 Tensor convolution_operand(const Tensor& x) {
@@ -105,10 +119,9 @@ Tensor relu_gradient(const Tensor& gradient, const Tensor& output) {
   const Tensor upstream = gradient.channels_last();
   Tensor result = Tensor::empty_channels_last(output.shape(), output.options());
   if (result.numel()) on<cpu::relu_gradient, cuda::relu_gradient>(output.device(), upstream, output, result);
-  return record("ThresholdBackwardBackward0", result, {upstream}, saved(output),
-                [](const Tensors& gradients, const Saved& saved) -> Tensors {
-                  return {relu_gradient(gradients[0], saved[0])};
-                });
+  return record(
+      "ThresholdBackwardBackward0", result, {upstream}, saved(output),
+      [](const Tensors& gradients, const Saved& saved) -> Tensors { return {relu_gradient(gradients[0], saved[0])}; });
 }
 
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const Conv2dOptions& options) {
@@ -121,8 +134,8 @@ Tensor conv2d_relu(const Tensor& x, const Tensor& weight, const Tensor& bias, co
   return convolve("conv2d_relu", x, weight, bias, true, options);
 }
 
-Conv2dGradients conv2d_gradients(const Tensor& gradient, const Tensor& x, const Tensor& weight, const Conv2dOptions& options,
-                                 Conv2dWanted wanted) {
+Conv2dGradients conv2d_gradients(const Tensor& gradient, const Tensor& x, const Tensor& weight,
+                                 const Conv2dOptions& options, Conv2dWanted wanted) {
   const Operation operation{"conv2d_gradients"};
   const ConvolutionShape shape = convolution_shape("conv2d_gradients", x, weight, {}, options);
   const Shape expected{shape.batch, shape.out_channels, shape.out_height, shape.out_width};
@@ -149,7 +162,8 @@ Conv2dGradients conv2d_gradients(const Tensor& gradient, const Tensor& x, const 
           if (by_input.defined()) for_upstream = conv2d(by_input, saved[2], {}, options);
           if (by_weight.defined()) for_upstream = sum_of(for_upstream, conv2d(saved[1], by_weight, {}, options));
           if (by_bias.defined())
-            for_upstream = sum_of(for_upstream, by_bias.to(saved[0].dtype()).view({-1, 1, 1}).expand(saved[0].shape()).clone());
+            for_upstream =
+                sum_of(for_upstream, by_bias.to(saved[0].dtype()).view({-1, 1, 1}).expand(saved[0].shape()).clone());
         }
         if (saved.needs(1) && by_weight.defined())
           for_images = conv2d_gradients(saved[0], saved[1], by_weight, options, {true, false, false}).input;

@@ -2,6 +2,7 @@
 #include "../common/convert.h"
 #include "../common/reference_convolution.h"
 #include "conv2d_twins.h"
+#include "image_gradients.h"
 #include "slices.h"
 
 namespace percale::cpu {
@@ -10,8 +11,7 @@ namespace {
 Tensor widened(const Tensor& tensor) { return tensor.defined() ? tensor.detach().to(f32) : tensor; }
 Tensor filters_last(const Tensor& weight) { return weight.detach().channels_last(); }
 
-/// The sum over all pixels of each channel, image after image and within an image in tiles of 2 x 2 pixels: the order in
-/// which a pooled gradient comes.
+/// The sum over all pixels of each channel, image after image.
 template <class T>
 void bias_gradient(const ConvolutionShape& s, const T* gradient, const Tensor& result) {
   using Sum = compute_t<T>;
@@ -20,13 +20,8 @@ void bias_gradient(const ConvolutionShape& s, const T* gradient, const Tensor& r
   parallel_for(s.batch, 1, [&](int64_t n, int64_t) {
     Sum* sums = partials.data<Sum>() + n * s.out_channels;
     std::fill_n(sums, s.out_channels, Sum(0));
-    for (int64_t y = 0; y < s.out_height; y += 2)
-      for (int64_t x = 0; x < s.out_width; x += 2)
-        for (int64_t row = y; row < std::min(y + 2, s.out_height); ++row)
-          for (int64_t column = x; column < std::min(x + 2, s.out_width); ++column) {
-            const T* pixel = gradient + n * image + (row * s.out_width + column) * s.out_channels;
-            for (int64_t o = 0; o < s.out_channels; ++o) sums[o] += static_cast<Sum>(pixel[o]);
-          }
+    for (const T* pixel = gradient + n * image; pixel < gradient + (n + 1) * image; pixel += s.out_channels)
+      for (int64_t o = 0; o < s.out_channels; ++o) sums[o] += static_cast<Sum>(pixel[o]);
   });
   Sum* totals = partials.data<Sum>();
   for (int64_t n = 1; n < s.batch; ++n)
@@ -38,7 +33,8 @@ void reference_gradients(const ConvolutionShape& shape, const Tensor& gradient, 
                          const Conv2dGradients& out) {
   const double* upstream = gradient.data<double>();
   if (out.input.defined())
-    reference_convolution_input_gradient(shape, upstream, filters_last(weight).data<double>(), out.input.data<double>());
+    reference_convolution_input_gradient(shape, upstream, filters_last(weight).data<double>(),
+                                         out.input.data<double>());
   if (out.weight.defined()) {
     const Tensor filters = Tensor::empty_channels_last(weight.shape(), weight.options());
     reference_convolution_weight_gradient(shape, x.data<double>(), upstream, filters.data<double>());
@@ -46,16 +42,15 @@ void reference_gradients(const ConvolutionShape& shape, const Tensor& gradient, 
   }
 }
 
-/// ReLU in place; NaN stays.
 template <class T>
 void rectify(T* values, int64_t count) {
-  for (int64_t i = 0; i < count; ++i)
-    if (static_cast<compute_t<T>>(values[i]) <= 0) values[i] = T(0);
+  for (int64_t i = 0; i < count; ++i) values[i] = static_cast<compute_t<T>>(values[i]) <= 0 ? T(0) : values[i];
 }
 
 }  // namespace
 
-void convolution(const ConvolutionShape& shape, const Tensor& x, const Tensor& weight, const Tensor& bias, bool relu, const Tensor& out) {
+void convolution(const ConvolutionShape& shape, const Tensor& x, const Tensor& weight, const Tensor& bias, bool relu,
+                 const Tensor& out) {
   if (x.dtype() == f64) {
     const Tensor sums = bias.defined() ? bias.contiguous() : bias;
     reference_convolution(shape, x.data<double>(), filters_last(weight).data<double>(),
@@ -83,20 +78,26 @@ void convolution(const ConvolutionShape& shape, const Tensor& x, const Tensor& w
 
 void convolution_gradients(const ConvolutionShape& shape, const Tensor& gradient, const Tensor& x, const Tensor& weight,
                            const Conv2dGradients& out) {
-  if (out.bias.defined())
-    visit_floating("conv2d", gradient.dtype(), [&]<class T>() { bias_gradient(shape, gradient.data<T>(), out.bias); });
-  if (!out.input.defined() && !out.weight.defined()) return;
-  if (x.dtype() == f64) return reference_gradients(shape, gradient, x, weight, out);
-  if (!onednn_computes(x.dtype())) {
+  if (x.dtype() == f32) return image_gradients(shape, {gradient.data<float>()}, x, weight, out);
+  if (x.dtype() != f64 && !onednn_computes(x.dtype())) {
     Conv2dGradients wide;
     if (out.input.defined()) wide.input = Tensor::empty_like(out.input, f32);
     if (out.weight.defined()) wide.weight = Tensor::empty_like(out.weight, f32);
-    dense_convolution_gradients(shape, widened(gradient), widened(x), widened(weight), wide);
+    if (out.bias.defined()) wide.bias = Tensor::empty_like(out.bias, f32);
+    convolution_gradients(shape, widened(gradient), widened(x), widened(weight), wide);
     if (out.input.defined()) copy(wide.input, out.input);
     if (out.weight.defined()) copy(wide.weight, out.weight);
+    if (out.bias.defined()) copy(wide.bias, out.bias);
     return;
   }
-  dense_convolution_gradients(shape, gradient, x, weight, out);
+  if (out.bias.defined())
+    visit_floating("conv2d", gradient.dtype(), [&]<class T>() { bias_gradient(shape, gradient.data<T>(), out.bias); });
+  if (x.dtype() == f64) return reference_gradients(shape, gradient, x, weight, out);
+  if (out.input.defined() || out.weight.defined()) dense_convolution_gradients(shape, gradient, x, weight, out);
+}
+
+void rectify(const Tensor& values) {
+  visit_floating("conv2d_relu", values.dtype(), [&]<class T>() { rectify(values.data<T>(), values.numel()); });
 }
 
 void relu_gradient(const Tensor& gradient, const Tensor& output, const Tensor& result) {
@@ -104,8 +105,7 @@ void relu_gradient(const Tensor& gradient, const Tensor& output, const Tensor& r
     const T *upstream = gradient.data<T>(), *value = output.data<T>();
     T* target = result.data<T>();
     parallel_for(output.numel(), 32768, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i)
-        target[i] = static_cast<compute_t<T>>(value[i]) <= 0 ? T(0) : upstream[i];
+      for (int64_t i = begin; i < end; ++i) target[i] = static_cast<compute_t<T>>(value[i]) <= 0 ? T(0) : upstream[i];
     });
   });
 }

@@ -10,11 +10,12 @@ constexpr int threads = 256;
 
 // --- f64, which serves gradient checks: a thread an element ----------------------------------------------------------
 
-__global__ void convolution_kernel(ConvolutionShape s, const double* in, const double* weight, const double* bias, bool relu,
-                                   double* out) {
+__global__ void convolution_kernel(ConvolutionShape s, const double* in, const double* weight, const double* bias,
+                                   bool relu, double* out) {
   for (index_t index : grid_stride(s.out_numel())) {
     const int64_t o = index % s.out_channels, pixel = index / s.out_channels;
-    const int64_t x = pixel % s.out_width, y = pixel / s.out_width % s.out_height, n = pixel / s.out_width / s.out_height;
+    const int64_t x = pixel % s.out_width, y = pixel / s.out_width % s.out_height,
+                  n = pixel / s.out_width / s.out_height;
     const int64_t first = o / s.group_out_channels() * s.group_in_channels();
     double sum = bias ? bias[o] : 0;
     for (int64_t v = 0; v < s.kernel_height; ++v) {
@@ -38,28 +39,33 @@ __global__ void by_input_kernel(ConvolutionShape s, const double* gradient, cons
     const int64_t first = i / s.group_in_channels() * s.group_out_channels(), within = i % s.group_in_channels();
     double sum = 0;
     for (int64_t v = 0; v < s.kernel_height; ++v) {
-      const int64_t out_y = convolving_position(y, v, s.stride_height, s.padding_height, s.dilation_height, s.out_height);
+      const int64_t out_y =
+          convolving_position(y, v, s.stride_height, s.padding_height, s.dilation_height, s.out_height);
       for (int64_t u = 0; out_y >= 0 && u < s.kernel_width; ++u) {
         const int64_t out_x = convolving_position(x, u, s.stride_width, s.padding_width, s.dilation_width, s.out_width);
         if (out_x < 0) continue;
         const double* from = gradient + ((n * s.out_height + out_y) * s.out_width + out_x) * s.out_channels + first;
         for (int64_t o = 0; o < s.group_out_channels(); ++o)
-          sum += from[o] * weight[(((first + o) * s.kernel_height + v) * s.kernel_width + u) * s.group_in_channels() + within];
+          sum += from[o] *
+                 weight[(((first + o) * s.kernel_height + v) * s.kernel_width + u) * s.group_in_channels() + within];
       }
     }
     in_gradient[index] = sum;
   }
 }
 
-__global__ void by_weight_kernel(ConvolutionShape s, const double* in, const double* gradient, double* weight_gradient) {
+__global__ void by_weight_kernel(ConvolutionShape s, const double* in, const double* gradient,
+                                 double* weight_gradient) {
   for (index_t index : grid_stride(s.weight_numel())) {
     const int64_t within = index % s.group_in_channels(), tap = index / s.group_in_channels();
-    const int64_t u = tap % s.kernel_width, v = tap / s.kernel_width % s.kernel_height, o = tap / s.kernel_width / s.kernel_height;
+    const int64_t u = tap % s.kernel_width, v = tap / s.kernel_width % s.kernel_height,
+                  o = tap / s.kernel_width / s.kernel_height;
     const int64_t i = o / s.group_out_channels() * s.group_in_channels() + within;
     double sum = 0;
     for (int64_t row = 0; row < s.batch * s.out_height; ++row) {
       const int64_t n = row / s.out_height;
-      const int64_t in_y = convolved_position(row % s.out_height, v, s.stride_height, s.padding_height, s.dilation_height, s.in_height);
+      const int64_t in_y =
+          convolved_position(row % s.out_height, v, s.stride_height, s.padding_height, s.dilation_height, s.in_height);
       for (int64_t x = 0; in_y >= 0 && x < s.out_width; ++x) {
         const int64_t in_x = convolved_position(x, u, s.stride_width, s.padding_width, s.dilation_width, s.in_width);
         if (in_x < 0) continue;
@@ -76,7 +82,8 @@ __global__ void by_weight_kernel(ConvolutionShape s, const double* in, const dou
 template <int vector, class T>
 __global__ void relu_gradient_kernel(const T* gradient, const T* output, T* result, index_t count) {
   for (index_t i : grid_stride(count / vector)) {
-    const Vector<T, vector> upstream = load_vector<vector>(gradient + i * vector), values = load_vector<vector>(output + i * vector);
+    const Vector<T, vector> upstream = load_vector<vector>(gradient + i * vector),
+                            values = load_vector<vector>(output + i * vector);
     Vector<T, vector> masked;
     for (int k = 0; k < vector; ++k) masked[k] = static_cast<compute_t<T>>(values[k]) <= 0 ? T(0) : upstream[k];
     store_vector(result + i * vector, masked);
@@ -113,7 +120,8 @@ Tensor filters(const Tensor& weight, DType dtype) { return weight.detach().to(dt
 
 }  // namespace
 
-void convolution(const ConvolutionShape& shape, const Tensor& x, const Tensor& weight, const Tensor& bias, bool relu, const Tensor& out) {
+void convolution(const ConvolutionShape& shape, const Tensor& x, const Tensor& weight, const Tensor& bias, bool relu,
+                 const Tensor& out) {
   const Tensor by = filters(weight, x.dtype());
   Tensor added = bias.defined() ? bias.detach().to(x.dtype()).contiguous() : Tensor();
   if (x.dtype() == f64) {
@@ -127,8 +135,8 @@ void convolution(const ConvolutionShape& shape, const Tensor& x, const Tensor& w
   }
   const Convolution problem{shape, x.dtype(), current_precision()};
   const Tensor room = workspace(problem, ConvolutionPass::forward);
-  convolution_forward(problem, x.data(), by.data(), added.defined() ? added.data() : nullptr, relu, out.data(), room.data(),
-                      current_stream());
+  convolution_forward(problem, x.data(), by.data(), added.defined() ? added.data() : nullptr, relu, out.data(),
+                      room.data(), current_stream());
 }
 
 void convolution_gradients(const ConvolutionShape& shape, const Tensor& gradient, const Tensor& x, const Tensor& weight,
@@ -140,8 +148,8 @@ void convolution_gradients(const ConvolutionShape& shape, const Tensor& gradient
   if (out.input.defined()) {
     const Tensor by = filters(weight, x.dtype());
     if (in_double) {
-      launch(by_input_kernel, blocks_for(x.numel(), threads), threads, 0, current_stream(), shape, gradient.data<double>(),
-             by.data<double>(), out.input.data<double>());
+      launch(by_input_kernel, blocks_for(x.numel(), threads), threads, 0, current_stream(), shape,
+             gradient.data<double>(), by.data<double>(), out.input.data<double>());
     } else {
       const Tensor room = workspace(problem, ConvolutionPass::by_input);
       convolution_by_input(problem, gradient.data(), by.data(), out.input.data(), room.data(), current_stream());
@@ -151,8 +159,8 @@ void convolution_gradients(const ConvolutionShape& shape, const Tensor& gradient
     const bool direct = out.weight.dtype() == x.dtype() && out.weight.is_channels_last();
     const Tensor target = direct ? out.weight : Tensor::empty_channels_last(weight.shape(), x.options());
     if (in_double) {
-      launch(by_weight_kernel, blocks_for(target.numel(), threads), threads, 0, current_stream(), shape, x.data<double>(),
-             gradient.data<double>(), target.data<double>());
+      launch(by_weight_kernel, blocks_for(target.numel(), threads), threads, 0, current_stream(), shape,
+             x.data<double>(), gradient.data<double>(), target.data<double>());
     } else {
       const Tensor room = workspace(problem, ConvolutionPass::by_weight);
       convolution_by_weight(problem, x.data(), gradient.data(), target.data(), room.data(), current_stream());
@@ -168,8 +176,8 @@ void relu_gradient(const Tensor& gradient, const Tensor& output, const Tensor& r
     T* target = result.data<T>();
     const bool aligned = widest_vector<T>(count, upstream, values, target) == wide<T>;
     const int vector = aligned ? wide<T> : 1;
-    launch(aligned ? relu_gradient_kernel<wide<T>, T> : relu_gradient_kernel<1, T>, blocks_for(count, threads, vector), threads,
-           0, current_stream(), upstream, values, target, count);
+    launch(aligned ? relu_gradient_kernel<wide<T>, T> : relu_gradient_kernel<1, T>, blocks_for(count, threads, vector),
+           threads, 0, current_stream(), upstream, values, target, count);
   });
 }
 

@@ -1,9 +1,10 @@
-// Sums over all pixels of each channel on CUDA, in two steps whose order depends on the sizes alone. What is summed is a
-// functor's: so a gradient that comes through a pool gives the same bytes as one that is read from memory.
+// Sums over all pixels of each channel on CUDA, in two steps whose order depends on the sizes alone. What is summed is
+// a functor's: so a gradient that comes through a pool gives the same bytes as one that is read from memory.
 #pragma once
 
 #include <algorithm>
 
+#include "../../core/tensor.h"
 #include "../common/convert.h"
 #include "../common/device.h"
 
@@ -18,7 +19,8 @@ struct PixelSums {
 
 /// `load.template operator()<vector>(pixel, channel)` gives `vector` neighbouring channels of a pixel as a Vector.
 template <int vector, class Sum, class Load>
-__global__ void sum_pixels_kernel(Load load, int64_t pixels, int64_t channels, int64_t pixels_per_block, Sum* partials) {
+__global__ void sum_pixels_kernel(Load load, int64_t pixels, int64_t channels, int64_t pixels_per_block,
+                                  Sum* partials) {
   auto& shared = dynamic_shared<PixelSums<Sum, vector>>();
   const int64_t channel = (static_cast<int64_t>(blockIdx.y) * warp_size + threadIdx.x) * vector;
   const int64_t begin = blockIdx.x * pixels_per_block;
@@ -50,8 +52,8 @@ __global__ void sum_blocks_kernel(const Sum* partials, int64_t blocks, int64_t c
   }
 }
 
-/// target[channel] = sum over pixels of load(pixel, channel), which may also write what it loads elsewhere: each is asked
-/// for once. `vector` divides `channels`.
+/// target[channel] = sum over pixels of load(pixel, channel), which may also write what it loads elsewhere: each is
+/// asked for once. `vector` divides `channels`.
 template <int vector, class Sum, class Load>
 void sum_pixels(const Load& load, int64_t pixels, int64_t channels, const Tensor& target) {
   const int64_t pixels_per_block = std::max<int64_t>((pixels + 255) / 256, 64);
@@ -62,8 +64,8 @@ void sum_pixels(const Load& load, int64_t pixels, int64_t channels, const Tensor
          dim3(warp_size, pixel_rows), sizeof(PixelSums<Sum, vector>), current_stream(), load, pixels, channels,
          pixels_per_block, partials.data<Sum>());
   visit_floating("conv2d", target.dtype(), [&]<class To>() {
-    launch(sum_blocks_kernel<Sum, To>, blocks_for(channels, 128), 128, 0, current_stream(), partials.data<Sum>(), blocks,
-           channels, target.data<To>());
+    launch(sum_blocks_kernel<Sum, To>, blocks_for(channels, 128), 128, 0, current_stream(), partials.data<Sum>(),
+           blocks, channels, target.data<To>());
   });
 }
 

@@ -1,13 +1,16 @@
 #include "../common/spec.h"
+#include "../elementwise/elementwise.h"
 #include "conv2d.h"
 
 namespace percale {
 namespace {
 
 const std::vector<SpecInput> operands = {real({"batch", "channels", "height", "width"}),
-                                         real({"filters", "channels", "kernel height", "kernel width"}), real({"filters"})};
+                                         real({"filters", "channels", "kernel height", "kernel width"}),
+                                         real({"filters"})};
 const std::vector<SpecInput> depthwise = {real({"batch", "channels", "height", "width"}),
-                                          real({"channels", "one", "kernel height", "kernel width"}), real({"channels"})};
+                                          real({"channels", "one", "kernel height", "kernel width"}),
+                                          real({"channels"})};
 
 Tensor images(Shape shape, Device device, DType dtype = f32) { return Tensor::empty(shape, {dtype, device}); }
 
@@ -67,6 +70,14 @@ const Specs conv2d_specs = {
      .run = [](const Tensors& in) { return conv2d_relu(in[0], in[1]); },
      .inputs = {operands[0], operands[1]},
      .sizes = {{2, 2, 4, 3, 3, 2, 2}, {3, 5, 7, 9, 40, 3, 3}}},
+    {.name = "conv2d_gradients of a gradient that is mostly zero",
+     .run = [](const Tensors& in) -> Tensors {
+       const auto by = conv2d_gradients(relu(in[2] - 1), in[0], in[1], {.stride = {1, 2}, .padding = {1, 0}, .dilation = {2, 1}});
+       return {by.input, by.weight, by.bias};
+     },
+     .inputs = {operands[0], operands[1], constant(real({"batch", "filters", "out height", "out width"}))},
+     .sizes = {{1, 2, 4, 4, 3, 2, 2, 4, 2}, {1, 20, 6, 9, 5, 2, 3, 6, 4}, {9, 35, 16, 11, 24, 3, 3, 14, 5}, {3, 100, 7, 5, 40, 1, 1, 9, 3},
+               {2, 16, 40, 41, 32, 5, 5, 34, 19}}},
     {.name = "conv2d, the CNN's first",
      .run = [](const Tensors& in) { return conv2d_relu(in[0], in[1], in[2], {.padding = {1, 1}}); },
      .inputs = {constant(operands[0]), operands[1], operands[2]},

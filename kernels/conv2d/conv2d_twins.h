@@ -1,5 +1,5 @@
-// What the two twins of conv2d implement, and the checks that its families share. Images are channels-last, weights have
-// any strides; a weight (with its bias) is of the images' dtype, or f32 beside bf16.
+// What the two twins of conv2d implement, and the checks that its families share. Images are channels-last, weights
+// have any strides; a weight (with its bias) is of the images' dtype, or f32 beside bf16.
 #pragma once
 
 #include "../../core/convolution_shape.h"
@@ -22,6 +22,8 @@ void convolution(const ConvolutionShape& shape, const Tensor& x, const Tensor& w
 void convolution_gradients(const ConvolutionShape& shape, const Tensor& gradient, const Tensor& x, const Tensor& weight,
                            const Conv2dGradients& out);
 void relu_gradient(const Tensor& gradient, const Tensor& output, const Tensor& result);
+/// ReLU in place, of a dense tensor; NaN stays. On the caller's thread.
+void rectify(const Tensor& values);
 }  // namespace cpu
 
 namespace cuda {

@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "../../core/cpu/threads.h"
+#include "image_gradients.h"
 
 namespace percale::cpu {
 namespace {
@@ -12,16 +13,18 @@ using Layout = dnnl::memory::desc;
 using Tag = dnnl::memory::format_tag;
 using Type = dnnl::memory::data_type;
 
-constexpr int64_t piece_bytes = 256 * 1024;      // of output: with the input beside it, it stays in a core's second cache
-constexpr int64_t worthwhile = 1'000'000;        // operations below which a band is not worth a call
-constexpr int64_t most_groups = 16;              // of images, a partial weight gradient each
+constexpr int64_t piece_bytes = 256 * 1024;  // of output: with the input beside it, it stays in a core's second cache
+constexpr int64_t worthwhile = 1'000'000;    // operations below which a band is not worth a call
+constexpr int64_t most_groups = 16;          // of images, a partial weight gradient each
 constexpr int64_t partial_bytes = 8 * 1024 * 1024;
 
 int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 std::vector<ConvolutionPiece> cut(const ConvolutionShape& s, DType dtype, int64_t row_step) {
-  const int64_t image_bytes = std::max<int64_t>(s.out_height * s.out_width * s.out_channels * static_cast<int64_t>(size_of(dtype)), 1);
-  const int64_t images = static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(std::max<int64_t>(piece_bytes / image_bytes, 1))));
+  const int64_t image_bytes =
+      std::max<int64_t>(s.out_height * s.out_width * s.out_channels * static_cast<int64_t>(size_of(dtype)), 1);
+  const int64_t images =
+      static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(std::max<int64_t>(piece_bytes / image_bytes, 1))));
   int64_t bands = images > 1 ? 1 : divide_up(image_bytes, 2 * piece_bytes);
   if (s.batch < 4) bands = std::max(bands, std::min(8 / s.batch, s.operations_per_image() / worthwhile));
   std::vector<ConvolutionPiece> pieces;
@@ -64,7 +67,9 @@ dnnl::memory::dims weight_dims(const ConvolutionShape& s) {
 Layout weights_layout(const ConvolutionShape& s, const Tensor& weight) {
   const Strides& by = weight.strides();
   if (s.groups == 1) return describe(weight);
-  return {weight_dims(s), data_type_of("conv2d", weight.dtype()), {by[0] * s.group_out_channels(), by[0], by[1], by[2], by[3]}};
+  return {weight_dims(s),
+          data_type_of("conv2d", weight.dtype()),
+          {by[0] * s.group_out_channels(), by[0], by[1], by[2], by[3]}};
 }
 
 /// What every oneDNN description of a convolution names in the same words.
@@ -73,32 +78,39 @@ struct Geometry {
 };
 
 Geometry geometry(const ConvolutionShape& s, const InputRows& in) {
-  const int64_t last = (s.out_width - 1) * s.stride_width - s.padding_width + (s.kernel_width - 1) * s.dilation_width + 1;
-  return {{s.stride_height, s.stride_width}, {s.dilation_height - 1, s.dilation_width - 1},
-          {in.above, s.padding_width}, {in.below, last - s.in_width}};
+  const int64_t last =
+      (s.out_width - 1) * s.stride_width - s.padding_width + (s.kernel_width - 1) * s.dilation_width + 1;
+  return {{s.stride_height, s.stride_width},
+          {s.dilation_height - 1, s.dilation_width - 1},
+          {in.above, s.padding_width},
+          {in.below, last - s.in_width}};
 }
 
 PrimitiveKey key_of(const char* name, const ConvolutionShape& s, DType dtype, int64_t images) {
   PrimitiveKey key(name);
-  for (const int64_t number : {images, s.in_channels, s.in_height, s.in_width, s.out_channels, s.out_height, s.out_width,
-                               s.kernel_height, s.kernel_width, s.stride_height, s.stride_width, s.padding_height,
-                               s.padding_width, s.dilation_height, s.dilation_width, s.groups, static_cast<int64_t>(dtype)})
+  for (const int64_t number :
+       {images, s.in_channels, s.in_height, s.in_width, s.out_channels, s.out_height, s.out_width, s.kernel_height,
+        s.kernel_width, s.stride_height, s.stride_width, s.padding_height, s.padding_width, s.dilation_height,
+        s.dilation_width, s.groups, static_cast<int64_t>(dtype)})
     key.add(number);
   return key;
 }
 
 constexpr auto direct = dnnl::algorithm::convolution_direct;
 
-dnnl::convolution_forward::primitive_desc forward_description(const ConvolutionShape& s, DType dtype, const Layout& bias,
-                                                              const ConvolutionPiece& piece, const dnnl::engine& engine,
+dnnl::convolution_forward::primitive_desc forward_description(const ConvolutionShape& s, DType dtype,
+                                                              const Layout& bias, const ConvolutionPiece& piece,
+                                                              const dnnl::engine& engine,
                                                               const dnnl::primitive_attr& attributes) {
   const InputRows in = input_rows(s, piece.row, piece.rows);
   const Geometry g = geometry(s, in);
   const Layout source = images_layout(piece.images, s.in_channels, in.end - in.begin, s.in_width, dtype);
   const Layout target = images_layout(piece.images, s.out_channels, piece.rows, s.out_width, dtype);
   const Layout weights{weight_dims(s), data_type_of("conv2d", dtype), Tag::any};
-  return {{dnnl::prop_kind::forward_training, direct, source, weights, bias, target, g.strides, g.dilates, g.before, g.after},
-          attributes, engine};
+  return {{dnnl::prop_kind::forward_training, direct, source, weights, bias, target, g.strides, g.dilates, g.before,
+           g.after},
+          attributes,
+          engine};
 }
 
 }  // namespace
@@ -109,9 +121,15 @@ ConvolutionForward::ConvolutionForward(const ConvolutionShape& shape, const Tens
                                        const Tensor& bias, int64_t row_step)
     : shape_(shape), x_(x.detach()), bias_(bias.defined() ? bias.contiguous().detach() : bias) {
   const OneThreadGuard guard;
+  if (x.dtype() == f32 && has_few_channels(shape)) {
+    prepare_few(weight);
+    for (const ConvolutionPiece& extent : cut(shape, f32, row_step)) pieces_.push_back({extent, {}, {}});
+    return;
+  }
   for (const ConvolutionPiece& extent : cut(shape, x.dtype(), row_step)) {
     const auto alike = [&](const Piece& other) {  // neighbours mostly are
-      const auto in = input_rows(shape, extent.row, extent.rows), theirs = input_rows(shape, other.extent.row, other.extent.rows);
+      const auto in = input_rows(shape, extent.row, extent.rows),
+                 theirs = input_rows(shape, other.extent.row, other.extent.rows);
       return other.extent.images == extent.images && other.extent.rows == extent.rows && in.above == theirs.above &&
              in.below == theirs.below;
     };
@@ -136,6 +154,18 @@ ConvolutionForward::Piece ConvolutionForward::prepare(const ConvolutionPiece& ex
   return {extent, primitive, packed_weights(weight, weights_layout(shape_, weight), primitive->weights)};
 }
 
+void ConvolutionForward::prepare_few(const Tensor& weight) {
+  few_.emplace(shape_);
+  PrimitiveKey layout("few channels");
+  layout.add(weight.shape()).add(weight.strides());
+  const size_t bytes = static_cast<size_t>(few_->weights_numel()) * sizeof(float);
+  few_weights_ = packed_weights(weight, layout, bytes,
+                                [&](void* packed) { few_->pack_weights(weight, static_cast<float*>(packed)); });
+  few_bias_ = Tensor::empty({few_->pitch});
+  std::fill_n(few_bias_.data<float>(), few_->pitch, 0.0f);
+  if (bias_.defined()) std::copy_n(bias_.data<float>(), shape_.out_channels, few_bias_.data<float>());
+}
+
 int64_t ConvolutionForward::largest_piece() const {
   int64_t largest = 0;
   for (const Piece& piece : pieces_) largest = std::max(largest, piece.extent.images * piece.extent.rows);
@@ -144,7 +174,16 @@ int64_t ConvolutionForward::largest_piece() const {
 
 void ConvolutionForward::run(int64_t i, void* out) const {
   const Piece& piece = pieces_[static_cast<size_t>(i)];
-  const int64_t first_row = piece.extent.image * shape_.in_height + input_rows(shape_, piece.extent.row, piece.extent.rows).begin;
+  if (few_) {
+    for_padded(piece, [&](const PaddedImage& padded, const float* in, int64_t image) {
+      float* target = static_cast<float*>(out) + image * piece.extent.rows * shape_.out_width * shape_.out_channels;
+      few_channels_forward(*few_, padded, in, static_cast<const float*>(few_weights_->data()), few_bias_.data<float>(),
+                           piece.extent.rows, target);
+    });
+    return;
+  }
+  const int64_t first_row =
+      piece.extent.image * shape_.in_height + input_rows(shape_, piece.extent.row, piece.extent.rows).begin;
   const char* source = static_cast<const char*>(x_.data()) +
                        first_row * shape_.in_width * shape_.in_channels * static_cast<int64_t>(size_of(x_.dtype()));
   const Primitive& primitive = *piece.primitive;
@@ -153,6 +192,27 @@ void ConvolutionForward::run(int64_t i, void* out) const {
                      {DNNL_ARG_WEIGHTS, primitive.weights, piece.weights->data()},
                      {DNNL_ARG_BIAS, primitive.bias, bias_.defined() ? bias_.data() : nullptr},
                      {DNNL_ARG_DST, primitive.destination, out}});
+}
+
+template <class Body>
+void ConvolutionForward::for_padded(const Piece& piece, Body body) const {
+  const PaddedImage padded(shape_, piece.extent.row, piece.extent.rows, shape_.in_channels);
+  const Tensor scratch = Tensor::empty({padded.numel()});
+  const int64_t image_size = shape_.in_height * shape_.in_width * shape_.in_channels;
+  for (int64_t image = 0; image < piece.extent.images; ++image) {
+    pad(shape_, padded, x_.data<float>() + (piece.extent.image + image) * image_size, scratch.data<float>());
+    body(padded, scratch.data<float>(), image);
+  }
+}
+
+void ConvolutionForward::run_pooled(int64_t i, float* pooled, uint8_t* positions) const {
+  const Piece& piece = pieces_[static_cast<size_t>(i)];
+  const int64_t size = piece.extent.rows / 2 * (shape_.out_width / 2) * shape_.out_channels;
+  for_padded(piece, [&](const PaddedImage& padded, const float* in, int64_t image) {
+    few_channels_forward_pooled(*few_, padded, in, static_cast<const float*>(few_weights_->data()),
+                                few_bias_.data<float>(), piece.extent.rows, pooled + image * size,
+                                positions + image * size);
+  });
 }
 
 // --- backward --------------------------------------------------------------------------------------------------------
@@ -165,7 +225,8 @@ struct GroupPrimitives {
 };
 
 /// `partial`: the layout of the weight gradient, empty for oneDNN's choice.
-GroupPrimitives prepare_group(const ConvolutionShape& s, DType dtype, int64_t images, const Conv2dGradients& out, const Layout& partial) {
+GroupPrimitives prepare_group(const ConvolutionShape& s, DType dtype, int64_t images, const Conv2dGradients& out,
+                              const Layout& partial) {
   const ConvolutionPiece whole{0, images, 0, s.out_height};
   const Geometry g = geometry(s, input_rows(s, 0, s.out_height));
   const Layout source = images_layout(images, s.in_channels, s.in_height, s.in_width, dtype);
@@ -192,14 +253,6 @@ GroupPrimitives prepare_group(const ConvolutionShape& s, DType dtype, int64_t im
   return result;
 }
 
-/// Partial sums in order.
-void sum_partials(float* partials, int64_t groups, int64_t stride) {
-  parallel_for(stride, 4096, [&](int64_t begin, int64_t end) {
-    for (int64_t group = 1; group < groups; ++group)
-      for (int64_t i = begin; i < end; ++i) partials[i] += partials[group * stride + i];
-  });
-}
-
 }  // namespace
 
 int64_t images_per_group(const ConvolutionShape& s) {
@@ -208,9 +261,10 @@ int64_t images_per_group(const ConvolutionShape& s) {
   return divide_up(s.batch, groups);
 }
 
-void dense_convolution_gradients(const ConvolutionShape& s, const Tensor& gradient, const Tensor& x, const Tensor& weight,
-                                 const Conv2dGradients& out) {
-  const int64_t images = images_per_group(s), groups = divide_up(s.batch, images), rest = s.batch - (groups - 1) * images;
+void dense_convolution_gradients(const ConvolutionShape& s, const Tensor& gradient, const Tensor& x,
+                                 const Tensor& weight, const Conv2dGradients& out) {
+  const int64_t images = images_per_group(s), groups = divide_up(s.batch, images),
+                rest = s.batch - (groups - 1) * images;
   const int64_t size = static_cast<int64_t>(size_of(x.dtype()));
   const int64_t in_step = images * s.in_height * s.in_width * s.in_channels * size;
   const int64_t out_step = images * s.out_height * s.out_width * s.out_channels * size;
@@ -218,7 +272,8 @@ void dense_convolution_gradients(const ConvolutionShape& s, const Tensor& gradie
   {
     const OneThreadGuard guard;
     full = prepare_group(s, x.dtype(), images, out, {});
-    last = rest == images ? full : prepare_group(s, x.dtype(), rest, out, full.by_weight ? full.by_weight->weights : Layout());
+    last = rest == images ? full
+                          : prepare_group(s, x.dtype(), rest, out, full.by_weight ? full.by_weight->weights : Layout());
   }
   std::shared_ptr<Storage> packed;
   if (full.by_input) packed = packed_weights(weight, weights_layout(s, weight), full.by_input->weights);
@@ -229,7 +284,8 @@ void dense_convolution_gradients(const ConvolutionShape& s, const Tensor& gradie
     const OneThreadGuard guard;
     const char* upstream = static_cast<const char*>(gradient.data()) + group * out_step;
     if (const Primitive* by = primitives.by_input.get())
-      by->execute({{DNNL_ARG_DIFF_DST, by->destination, upstream}, {DNNL_ARG_WEIGHTS, by->weights, packed->data()},
+      by->execute({{DNNL_ARG_DIFF_DST, by->destination, upstream},
+                   {DNNL_ARG_WEIGHTS, by->weights, packed->data()},
                    {DNNL_ARG_DIFF_SRC, by->source, static_cast<char*>(out.input.data()) + group * in_step}});
     if (const Primitive* by = primitives.by_weight.get())
       by->execute({{DNNL_ARG_SRC, by->source, static_cast<const char*>(x.data()) + group * in_step},

@@ -46,7 +46,8 @@ PoolGeometry geometry_of(const char* operation, const Tensor& x, const Pool2dOpt
 
 Tensor max_pool_gather(const PoolGeometry& geometry, const Tensor& in, const Tensor& positions);
 
-/// Each output's gradient goes to the input it was taken from.
+}  // namespace
+
 Tensor max_pool_gradient(const PoolGeometry& geometry, const Tensor& upstream, const Tensor& positions) {
   const Tensor gradient = upstream.channels_last();
   Tensor result = Tensor::empty_channels_last(geometry.input_shape(), gradient.options());
@@ -58,6 +59,8 @@ Tensor max_pool_gradient(const PoolGeometry& geometry, const Tensor& upstream, c
                   return {max_pool_gather(geometry, gradients[0], saved[0])};
                 });
 }
+
+namespace {
 
 Tensor max_pool_gather(const PoolGeometry& geometry, const Tensor& in, const Tensor& positions) {
   const Tensor images = in.channels_last();

@@ -75,6 +75,9 @@ struct PoolGeometry {
   }
 };
 
+/// Each output's gradient goes to the input it was taken from. Differentiable.
+Tensor max_pool_gradient(const PoolGeometry& geometry, const Tensor& upstream, const Tensor& positions);
+
 /// Positions are taps, row * kernel width + column: u8 where the window has at most 256 of them, else i32.
 namespace cpu {
 /// `positions` may be undefined.

@@ -23,8 +23,8 @@ void enqueue(const Convolution& convolution, void* workspace, Stream stream, Bod
 
 }  // namespace
 
-void convolution_forward(const Convolution& convolution, const void* in, const void* weight, const void* bias, bool relu,
-                         void* out, void* workspace, Stream stream) {
+void convolution_forward(const Convolution& convolution, const void* in, const void* weight, const void* bias,
+                         bool relu, void* out, void* workspace, Stream stream) {
   enqueue(convolution, workspace, stream, [=]<class T>() {
     reference_convolution(convolution.shape, static_cast<const T*>(in), static_cast<const T*>(weight),
                           static_cast<const T*>(bias), relu, static_cast<T*>(out));
@@ -34,8 +34,8 @@ void convolution_forward(const Convolution& convolution, const void* in, const v
 void convolution_by_input(const Convolution& convolution, const void* gradient, const void* weight, void* in_gradient,
                           void* workspace, Stream stream) {
   enqueue(convolution, workspace, stream, [=]<class T>() {
-    reference_convolution_input_gradient(convolution.shape, static_cast<const T*>(gradient), static_cast<const T*>(weight),
-                                         static_cast<T*>(in_gradient));
+    reference_convolution_input_gradient(convolution.shape, static_cast<const T*>(gradient),
+                                         static_cast<const T*>(weight), static_cast<T*>(in_gradient));
   });
 }
 
