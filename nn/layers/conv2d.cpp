@@ -1,6 +1,7 @@
 #include "conv2d.h"
 
 #include "../../kernels/conv2d/conv2d.h"
+#include "../../kernels/conv2d_pool/conv2d_pool.h"
 #include "../../kernels/elementwise/elementwise.h"
 #include "../../kernels/pooling/pooling.h"
 #include "../init.h"
@@ -48,7 +49,8 @@ Tensor Conv2d::relu(const Tensor& x) const {
 }
 
 Tensor Conv2d::relu_max_pool2d(const Tensor& x, Pair window) const {
-  return max_pool2d(relu(x), {.kernel = window.shape()});
+  if (has_hooks()) return max_pool2d(relu(x), {.kernel = window.shape()});
+  return conv2d_relu_max_pool2d(x, weight, bias, for_operation(options_), window.shape());
 }
 
 }  // namespace percale::nn

@@ -1,0 +1,125 @@
+// Twenty Adam steps of SimpleCNN from given weights on given batches, against PyTorch in f64 (simple_cnn.py).
+#include <gtest/gtest.h>
+#include <percale/percale.h>
+
+#include <cmath>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "counter.h"
+
+namespace percale {
+namespace {
+
+using Json = nlohmann::json;
+using goldens::bits;
+
+constexpr int64_t batch_size = 64;
+
+/// Uniform in +-1 / sqrt(fan in), rounded to f32.
+nn::StateDict given_weights(const nn::Module& model) {
+  nn::StateDict state = model.state_dict();
+  const double fan_in[] = {9, 288, 3136, 128};
+  for (size_t i = 0; i < state.size(); ++i) {
+    const auto values = state[i].second.span<float>();
+    for (size_t k = 0; k < values.size(); ++k)
+      values[k] = static_cast<float>(goldens::uniform(120 + i, k) / std::sqrt(fan_in[i / 2]));
+  }
+  return state;
+}
+
+struct Batch {
+  Tensor images, labels;
+};
+
+/// Each class lights up cells of 4 x 4 pixels; two pixels of sixteen are flipped.
+Batch given_batch(uint64_t step) {
+  Batch batch{Tensor::empty({batch_size, 1, 28, 28}), Tensor::empty({batch_size}, {i64, cpu_device})};
+  float* pixel = batch.images.data<float>();
+  for (uint64_t i = 0; i < batch_size; ++i) {
+    const uint64_t label = (bits(1000 + step, i) >> 33) % 10;
+    batch.labels.data<int64_t>()[i] = static_cast<int64_t>(label);
+    for (uint64_t p = 0; p < 784; ++p, ++pixel) {
+      const uint64_t noise = bits(2000 + step, i * 784 + p) >> 40;
+      const uint64_t cell = p / 28 / 4 * 7 + p % 28 / 4;
+      const bool lit = bits(3000, label * 49 + cell) % 3 == 0, spot = noise % 16 < 2;
+      const uint64_t byte = lit != spot ? 100 + noise / 16 % 156 : 0;
+      *pixel = (static_cast<float>(byte) / 255.0f - 0.5f) / 0.5f;
+    }
+  }
+  return batch;
+}
+
+/// The norm of the difference to the golden tensor, estimated from its projections, over the golden's norm.
+double difference(const Tensor& tensor, const Json& golden) {
+  const Tensor values = tensor.detach().to(cpu_device).to(f64).contiguous();
+  const auto found = goldens::projections(std::span<const double>(values.span<double>()));
+  double squares = 0;
+  for (size_t i = 0; i < found.size(); ++i) {
+    const double gap = found[i] - golden["projections"][i].get<double>();
+    squares += gap * gap / static_cast<double>(found.size());
+  }
+  return std::sqrt(squares) / golden["norm"].get<double>();
+}
+
+void expect_close(const std::string& kind, const nn::StateDict& tensors, const Json& golden, double bound) {
+  EXPECT_EQ(tensors.size(), golden.size());
+  double worst = 0;
+  for (const auto& [name, tensor] : tensors) {
+    const double found = difference(tensor, golden.at(name));
+    EXPECT_LE(found, bound) << kind << " of " << name;
+    worst = std::max(worst, found);
+  }
+  std::printf("%s: within %.1e\n", kind.c_str(), worst);
+}
+
+/// `steps` of the golden's twenty; parameters and moments are compared after the last of them.
+void train_and_compare(Device device, uint64_t steps = 20) {
+  std::ifstream file(PERCALE_SOURCE_DIR "/tests/goldens/simple_cnn.json");
+  const Json golden = Json::parse(file);
+  const models::SimpleCNN model;
+  model.load_state_dict(given_weights(model));
+  model.to(device);
+  const nn::CrossEntropyLoss criterion;
+  optim::Adam optimizer(model.parameters(), {.lr = 1e-3});
+  double worst = 0;
+  for (uint64_t step = 0; step < steps; ++step) {
+    const auto [images, labels] = given_batch(step);
+    optimizer.zero_grad();
+    const auto [output, embeddings] = model(images.to(device));
+    const Tensor loss = criterion(output, labels.to(device));
+    loss.backward();
+    if (step == 0) {
+      nn::StateDict gradients;
+      for (const auto& [name, parameter] : model.named_parameters()) gradients.emplace_back(name, parameter.grad().clone());
+      expect_close("gradient", gradients, golden["gradient"], 1e-5);
+    }
+    optimizer.step();
+    const double expected = golden["losses"][step];
+    const double found = std::abs(loss.item<double>() - expected) / expected;
+    EXPECT_LE(found, 1e-5) << "loss of step " << step;
+    worst = std::max(worst, found);
+  }
+  std::printf("losses: within %.1e\n", worst);
+  if (steps < golden["losses"].size()) return;
+  expect_close("parameter", model.named_parameters(), golden["parameter"], 1e-4);
+  const auto names = model.named_parameters();
+  const nn::StateDict state = optimizer.state_dict();
+  for (const std::string moment : {"exp_avg", "exp_avg_sq"}) {
+    nn::StateDict tensors;
+    for (size_t i = 0; i < names.size(); ++i)
+      for (const auto& [name, tensor] : state)
+        if (name == "state." + std::to_string(i) + "." + moment) tensors.emplace_back(names[i].first, tensor);
+    expect_close(moment, tensors, golden[moment], 1e-4);
+  }
+}
+
+TEST(SimpleCNN, TrainsAsPyTorchInDoublePrecision) { train_and_compare(cpu_device); }
+
+TEST(SimpleCNN, CudaTrainsAsPyTorchInDoublePrecision) {
+  if (!cuda_available()) GTEST_SKIP() << reason_without_cuda();
+  train_and_compare(cuda_device, PERCALE_EMULATOR ? 1 : 20);
+}
+
+}  // namespace
+}  // namespace percale
