@@ -1,6 +1,7 @@
 #include "shape.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "error.h"
 
@@ -87,6 +88,19 @@ int wrap_dim(const char* operation, int64_t dim, int rank) {
   require(dim >= -limit && dim < limit, operation, "dimension {} is out of range: expected {} to {}", dim, -limit,
           limit - 1);
   return static_cast<int>(dim < 0 ? dim + limit : dim);
+}
+
+Strides strides_in_order_of(const Shape& shape, const Strides& like) {
+  std::array<int, Shape::max_rank> order{};
+  std::iota(order.begin(), order.begin() + shape.rank(), 0);
+  std::stable_sort(order.begin(), order.begin() + shape.rank(), [&](int a, int b) { return like[a] > like[b]; });
+  Strides strides = shape;
+  int64_t stride = 1;
+  for (int i = shape.rank() - 1; i >= 0; --i) {
+    strides[order[i]] = stride;
+    stride *= std::max<int64_t>(shape[order[i]], 1);
+  }
+  return strides;
 }
 
 }  // namespace percale

@@ -68,6 +68,8 @@ Shape append(Shape extents, int64_t extent);
 Strides contiguous_strides(const Shape& shape);
 /// Strides of an image batch [N, C, H, W] whose channels lie next to each other. Rank 4.
 Strides channels_last_strides(const Shape& shape);
+/// Row-major strides of `shape` with the dimensions in the order of `like`'s strides, outermost first.
+Strides strides_in_order_of(const Shape& shape, const Strides& like);
 /// The common shape of two operands after broadcasting, or an error that names `operation`.
 Shape broadcast(const char* operation, const Shape& a, const Shape& b);
 /// `dim` counted from the front; negative ones count from the back. An error that names `operation` if out of range.

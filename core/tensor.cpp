@@ -1,7 +1,6 @@
 #include "tensor.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include "autograd.h"
 #include "cuda/runtime.h"
@@ -10,20 +9,6 @@
 
 namespace percale {
 namespace {
-
-/// Row-major strides of `shape` with the dimensions in the order of `like`'s strides, outermost first.
-Strides strides_in_order_of(const Shape& shape, const Strides& like) {
-  std::array<int, Shape::max_rank> order{};
-  std::iota(order.begin(), order.begin() + shape.rank(), 0);
-  std::stable_sort(order.begin(), order.begin() + shape.rank(), [&](int a, int b) { return like[a] > like[b]; });
-  Strides strides = shape;
-  int64_t stride = 1;
-  for (int i = shape.rank() - 1; i >= 0; --i) {
-    strides[order[i]] = stride;
-    stride *= std::max<int64_t>(shape[order[i]], 1);
-  }
-  return strides;
-}
 
 /// True if stepping through `shape` by `strides` visits memory as `expected` does (extents of 1 do not step).
 bool same_steps(const Shape& shape, const Strides& strides, const Strides& expected) {
