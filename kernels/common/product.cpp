@@ -391,6 +391,8 @@ HWY_EXPORT(panel_bytes);
 
 namespace {
 
+constexpr int64_t most_rows_of_piece = 256;  // `most_rows` above
+
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 }  // namespace
@@ -398,14 +400,14 @@ int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 int64_t panel_width(DType dtype) { return static_cast<int64_t>(HWY_DYNAMIC_DISPATCH(panel_bytes)() / size_of(dtype)); }
 
 ProductPieces pieces_of(const Product& product) {
-  require(product.dtype == f32 || product.dtype == f64, "multiply", "computes f32 and f64, got {}", product.dtype);
+  require(product.dtype == f32 || product.dtype == f64 || product.dtype == bf16, "multiply", "computes f32, f64 and bf16, got {}", product.dtype);
   // Multiply-adds of a piece; of one row, which waits for memory, more, so that its runs of memory are long.
   const int64_t least_work = product.rows == 1 ? 1 << 21 : 1 << 19;
   // Fixed here and not by the vectors' length, so that pieces are the same with every instruction set.
-  const int64_t width = product.dtype == f32 ? 32 : 16;
+  const int64_t width = product.dtype == f64 ? 16 : 32;
   const int64_t rows = std::max<int64_t>(product.rows, 1), panels = ceil_div(std::max<int64_t>(product.columns, 1), width);
   ProductPieces pieces{};
-  pieces.rows = std::min<int64_t>(rows, 256);
+  pieces.rows = product.dtype == bf16 ? bf16_piece_rows : std::min<int64_t>(rows, most_rows_of_piece);
   // Few panels and many rows: shorter pieces, though each packs its columns again.
   while (ceil_div(rows, pieces.rows) * panels < 8 && pieces.rows > 64 && pieces.rows * width * product.depth > 2 * least_work)
     pieces.rows = (pieces.rows / 2 + 7) / 8 * 8;
@@ -421,6 +423,7 @@ ProductPieces pieces_of(const Product& product) {
 void multiply_piece(const Product& product, const ProductPieces& pieces, int64_t index) {
   const int64_t row = index / pieces.across * pieces.rows, column = index % pieces.across * pieces.columns;
   const int64_t rows = std::min(pieces.rows, product.rows - row), columns = std::min(pieces.columns, product.columns - column);
+  if (product.dtype == bf16) return multiply_piece_bf16(product, row, rows, column, columns);
   const auto tile = product.dtype == f32 ? HWY_DYNAMIC_DISPATCH(tile_f32) : HWY_DYNAMIC_DISPATCH(tile_f64);
   tile(product, static_cast<size_t>(row), static_cast<size_t>(rows), static_cast<size_t>(column), static_cast<size_t>(columns));
 }

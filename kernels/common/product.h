@@ -13,10 +13,15 @@
 #include "../../core/cpu/threads.h"
 #include "../../core/dtype.h"
 
+namespace percale {
+class Tensor;
+}
+
 namespace percale::cpu {
 
 /// out[rows, columns] = left[rows, depth] right[depth, columns], then plus bias[columns] and ReLU where asked for.
-/// All of one dtype, f32 or f64; steps are in elements; the columns of `out` are neighbours.
+/// All of one dtype: f32, f64, or bf16 where `multiplies_bf16()` (then by oneDNN, sums in f32, and of the two steps of each
+/// operand one must be 1). Steps are in elements; the columns of `out` are neighbours.
 struct Product {
   DType dtype = f32;
   int64_t rows = 0, columns = 0, depth = 0;
@@ -38,6 +43,11 @@ struct BatchOffsets {
 
 void multiply(const Product& product);
 
+/// Whether this processor multiplies bfloat16 itself (AVX512-BF16): else its products are those of f32.
+bool multiplies_bf16();
+/// A matrix, or a batch of them, of bf16 as `multiply` takes it: the tensor itself, or a dense copy.
+Tensor readable_bf16(const Tensor& tensor);
+
 /// Columns that `pack_right` puts side by side: by the instruction set.
 int64_t panel_width(DType dtype);
 /// Bytes of `right` as `pack_right` writes it.
@@ -54,6 +64,9 @@ struct ProductPieces {
 ProductPieces pieces_of(const Product& product);
 /// Computes piece number `index`.
 void multiply_piece(const Product& product, const ProductPieces& pieces, int64_t index);
+
+inline constexpr int64_t bf16_piece_rows = 64;
+void multiply_piece_bf16(const Product& product, int64_t row, int64_t rows, int64_t column, int64_t columns);
 
 /// `count` products of the same extents and steps; `offsets(i)` says where the operands of the i-th start.
 template <class Offsets>

@@ -110,9 +110,12 @@ void run_gradient(const LinearGradient& operands, Pass pass) {
 }  // namespace
 
 void linear(const LinearOperands& operands) {
-  const Tensor x = widened(operands.x), weight = widened(operands.weight), bias = widened(operands.bias);
-  const bool is_wide = weight.is_same(operands.weight);
-  const Tensor result = is_wide ? operands.result : Tensor::empty(operands.result.shape(), {f32, cpu_device});
+  const bool in_bf16 = operands.x.dtype() == bf16 && operands.x.size(1) > 0 && multiplies_bf16();
+  const Tensor x = in_bf16 ? readable_bf16(operands.x) : widened(operands.x);
+  const Tensor weight = in_bf16 ? readable_bf16(operands.weight) : widened(operands.weight);
+  const Tensor bias = in_bf16 ? operands.bias : widened(operands.bias);
+  const bool as_is = x.dtype() == operands.x.dtype();
+  const Tensor result = as_is ? operands.result : Tensor::empty(operands.result.shape(), {f32, cpu_device});
   Product product{.dtype = x.dtype(), .rows = x.size(0), .columns = weight.size(0), .depth = x.size(1)};
   product.left = x.data();
   product.left_row_step = x.stride(0);
@@ -126,14 +129,14 @@ void linear(const LinearOperands& operands) {
   product.bias = dense_bias.defined() ? dense_bias.data() : nullptr;
   product.relu = operands.relu;
   std::shared_ptr<Storage> packed;
-  if (is_wide && !operands.weight_is_trained && product.rows >= rows_worth_packing) {
+  if (as_is && !in_bf16 && !operands.weight_is_trained && product.rows >= rows_worth_packing) {
     const PrimitiveKey key = PrimitiveKey("linear").add(panel_width(product.dtype)).add(weight.shape()).add(weight.strides());
     packed = packed_weights(weight, key, packed_bytes(product.dtype, product.depth, product.columns),
                             [&](void* target) { pack_right(product, target); });
     product.packed_right = packed->data();
   }
   multiply(product);
-  if (!is_wide) copy(result, operands.result);
+  if (!as_is) copy(result, operands.result);
 }
 
 void linear_gradient(const LinearGradient& operands) {

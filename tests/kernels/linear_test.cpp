@@ -5,8 +5,10 @@
 #include <cmath>
 
 #include "../../core/autograd.h"
+#include "../../core/cpu/onednn.h"
 #include "../../core/cpu/threads.h"
 #include "../../core/primitives.h"
+#include "../../kernels/common/product.h"
 #include "../../kernels/fill/fill.h"
 #include "../../kernels/linear/linear.h"
 #include "../../kernels/matmul/matmul.h"
@@ -110,6 +112,28 @@ TEST(Linear, GradientHasItsWeightsLayoutAndNoCopy) {
   linear_relu(x, weight, bias).backward(ones({5, 3}));
   EXPECT_TRUE(weight.grad().is_contiguous());
   EXPECT_TRUE(bias.grad().is_contiguous());
+}
+
+// oneDNN computes with bf16 wherever there is AVX-512; products go there only where the processor does so itself.
+TEST(Matmul, PiecesOfBf16AgreeWithF32) {
+  if (!cpu::onednn_computes(bf16)) GTEST_SKIP() << "oneDNN does not compute with bf16 here";
+  for (const auto& [rows, depth, columns] : {std::tuple<int64_t, int64_t, int64_t>{64, 96, 33}, {1, 40, 70}, {130, 17, 300}}) {
+    const Tensor x = numbers({rows, depth}, 1, bf16), weight = numbers({columns, depth}, 2, bf16), bias = numbers({columns}, 3, bf16);
+    const Tensor out = Tensor::empty({rows, columns}, {bf16, cpu_device});
+    cpu::Product product{.dtype = bf16, .rows = rows, .columns = columns, .depth = depth};
+    product.left = x.data();
+    product.left_row_step = depth;
+    product.left_depth_step = 1;
+    product.right = weight.data();
+    product.right_depth_step = 1;
+    product.right_column_step = depth;
+    product.out = out.data();
+    product.out_row_step = columns;
+    product.bias = bias.data();
+    product.relu = true;
+    cpu::multiply(product);
+    EXPECT_LE(testing::relative_difference(out, linear_relu(x.to(f32), weight.to(f32), bias.to(f32))), 1e-2);
+  }
 }
 
 TEST(Matmul, NamesAreThoseOfPyTorch) {
