@@ -60,6 +60,10 @@ const char* name_of_layer(int rank, bool bias, bool relu) {
 }
 
 Tensor checked_layer(const char* operation, const Tensor& x, const Tensor& weight, const Tensor& bias, bool relu) {
+  // Activations may be bf16 already while parameters stay f32.
+  const auto is_rounded = [](const Tensor& tensor) { return tensor.dtype() == f32 || tensor.dtype() == bf16; };
+  if (current_precision() == Precision::bf16 && is_rounded(x) && is_rounded(weight) && (x.dtype() == f32 || weight.dtype() == f32))
+    return checked_layer(operation, x.to(bf16), weight.to(bf16), bias.defined() ? bias.to(bf16) : bias, relu);
   require(x.rank() > 0, operation, "x must be [..., in], got a tensor without dimensions");
   require(weight.rank() == 2, operation, "weight must be [out, in], got {}", weight.shape());
   require(x.size(-1) == weight.size(1), operation, "x {} does not fit weight {}: {} inputs, {} expected", x.shape(),
@@ -71,8 +75,6 @@ Tensor checked_layer(const char* operation, const Tensor& x, const Tensor& weigh
     require(bias.dtype() == x.dtype(), operation, "bias must be {} as x, got {}", x.dtype(), bias.dtype());
   }
   require_same_device(operation, {&x, &weight, &bias});
-  if (current_precision() == Precision::bf16 && x.dtype() == f32)
-    return checked_layer(operation, x.to(bf16), weight.to(bf16), bias.defined() ? bias.to(bf16) : bias, relu);
   Shape shape = x.shape();
   shape[shape.rank() - 1] = weight.size(0);
   const int64_t rows = x.size(-1) ? x.numel() / x.size(-1) : shape.numel() / std::max<int64_t>(weight.size(0), 1);

@@ -7,6 +7,7 @@
 #include "../../core/autograd.h"
 #include "../../core/cpu/onednn.h"
 #include "../../core/cpu/threads.h"
+#include "../../core/precision.h"
 #include "../../core/primitives.h"
 #include "../../kernels/common/product.h"
 #include "../../kernels/fill/fill.h"
@@ -97,6 +98,18 @@ TEST(Linear, FusedGivesTheBytesOfUnfused) {
     }
     EXPECT_TRUE(same_bytes(fused, expected));
   }
+}
+
+TEST(Linear, PrecisionGuardRoundsOperandsAndKeepsParametersGradients) {
+  const Device device = reason_without(Precision::bf16, cpu_device).empty() ? cpu_device : cuda_device;
+  if (device.is_cuda() && !cuda_available()) GTEST_SKIP() << "neither this processor nor a GPU multiplies bf16";
+  const PrecisionGuard guard(Precision::bf16, device);
+  const Tensor x = numbers({20, 30}, 1).to(device).requires_grad_(), weight = numbers({10, 30}, 2).to(device).requires_grad_();
+  const Tensor y = linear_relu(linear(x, weight, numbers({10}, 3).to(device)), numbers({5, 10}, 4).to(device));
+  EXPECT_EQ(y.dtype(), bf16);
+  y.backward(ones({20, 5}, {bf16, device}));
+  EXPECT_EQ(weight.grad().dtype(), f32);
+  EXPECT_EQ(matmul(x.t(), y.detach()).dtype(), bf16);
 }
 
 TEST(Linear, NanPassesReluAndItsGradient) {
