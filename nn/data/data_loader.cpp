@@ -1,6 +1,7 @@
 #include "data_loader.h"
 
 #include <algorithm>
+#include <future>
 #include <numeric>
 #include <utility>
 
@@ -45,6 +46,14 @@ Tensor shuffled_order(int64_t count, uint64_t seed, int64_t epoch) {
   return order;
 }
 
+/// A batch on its way; waits for it when it goes.
+struct DataLoader::Ahead {
+  LoaderPosition position;
+  std::future<Tensor> images;
+};
+
+DataLoader::~DataLoader() = default;
+
 DataLoader::DataLoader(const LabelledImages& data, const DataLoaderOptions& options) : options_(options) {
   const Tensor &images = data.images, &labels = data.labels;
   require(images.defined() && images.rank() == 4 && images.dtype() == u8 && images.numel() > 0, "data_loader",
@@ -76,8 +85,7 @@ void DataLoader::set_position(LoaderPosition position) {
   require(position.epoch >= 0 && position.step >= 0 && position.step <= steps(), "data_loader",
           "there is no step {} of epoch {}: an epoch has {} steps", position.step, position.epoch, steps());
   require(!is_captured(options_.device), "data_loader", "an epoch can't start within a captured step");
-  if (ahead_.valid()) ahead_.wait();
-  ahead_ = {};
+  ahead_.reset();
   if (position.epoch != epoch_ && (options_.shuffle || epoch_ < 0)) {
     const TraceRange range("shuffle");
     copy(options_.shuffle ? shuffled_order(count(), options_.seed, position.epoch) : unshuffled_order(count()), order_);
@@ -101,15 +109,16 @@ DataLoader::Iterator DataLoader::begin() {
 Tensor DataLoader::gather(const Tensor& rows) const { return image_batch(images_, rows, options_.mean, options_.std); }
 
 Tensor DataLoader::take_prefetched(const Tensor& rows, int64_t step) {
-  const bool ready = ahead_.valid() && ahead_of_ == LoaderPosition{epoch_, step};
-  Tensor images = ready ? ahead_.get() : gather(rows);
+  const bool ready = ahead_ && ahead_->position == LoaderPosition{epoch_, step};
+  Tensor images = ready ? ahead_->images.get() : gather(rows);
+  ahead_.reset();
   if (epoch_is_over()) return images;
-  ahead_of_ = position();
-  const int64_t begin = ahead_of_.step * options_.batch_size;
-  ahead_ = std::async(std::launch::async, [this, next = order_.slice(0, begin, begin + next_batch_size())] {
+  const int64_t begin = this->step() * options_.batch_size;
+  const auto work = [this, next = order_.slice(0, begin, begin + next_batch_size())] {
     cpu::set_num_threads(1);  // of this thread's own loops: the others belong to the step
     return gather(next);
-  });
+  };
+  ahead_ = std::unique_ptr<Ahead>(new Ahead{position(), std::async(std::launch::async, work)});
   return images;
 }
 

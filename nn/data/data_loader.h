@@ -1,7 +1,7 @@
 // Batches of a data set that lies on the device as bytes: shuffled by seed and epoch, gathered where they are used.
 #pragma once
 
-#include <future>
+#include <memory>
 #include <vector>
 
 #include "idx.h"
@@ -47,6 +47,7 @@ class DataLoader {
   /// Errors: images not u8 [count, C, H, W], labels not i64 [count], none of them, or a batch size below 1.
   explicit DataLoader(const LabelledImages& data, const DataLoaderOptions& options = {});
 
+  ~DataLoader();
   DataLoader(const DataLoader&) = delete;
 
   /// The next batch. After the last of an epoch the next epoch starts (but not in a captured step).
@@ -94,8 +95,9 @@ class DataLoader {
   int64_t first_step_ = 0;      ///< the step at which the cursor was set,
   uint64_t first_version_ = 0;  ///< and its memory's version then: each batch, replayed or not, raises it by one
   bool untouched_ = true;       ///< no batch has been taken since the position was set
-  std::future<Tensor> ahead_;
-  LoaderPosition ahead_of_;
+  struct Ahead;
+  std::unique_ptr<Ahead>
+      ahead_;  ///< the batch that is being prefetched; the last member, since its thread reads the others
 };
 
 /// 0 to count - 1 in an order that depends on (seed, epoch) alone (Fisher and Yates, by Philox): i64 [count].

@@ -4,13 +4,19 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 
 namespace percale::train {
 namespace {
 
-constexpr auto interval = std::chrono::milliseconds(100);
+constexpr int64_t interval = 100'000'000;
+
+int64_t now() {
+  const auto time = std::chrono::steady_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(time).count();
+}
 
 bool is_terminal(int descriptor) {
   const char* kind = std::getenv("TERM");
@@ -61,13 +67,13 @@ ProgressBar::ProgressBar(int64_t total, ProgressOptions options)
 
 void ProgressBar::start(int64_t done) {
   first_ = done;
-  begin_ = last_ = Clock::now();
+  begin_ = last_ = now();
 }
 
-bool ProgressBar::is_due() const { return shown_ && Clock::now() - last_ >= interval; }
+bool ProgressBar::is_due() const { return shown_ && now() - last_ >= interval; }
 
 std::string ProgressBar::line(int64_t done, double loss, int columns) const {
-  const double seconds = std::max(std::chrono::duration<double>(Clock::now() - begin_).count(), 1e-6);
+  const double seconds = std::max(static_cast<double>(now() - begin_) * 1e-9, 1e-6);
   const double rate = static_cast<double>(done - first_) / seconds;
   const double left = rate > 0 ? static_cast<double>(total_ - done) / rate : 0;
   const auto share = static_cast<double>(std::clamp<int64_t>(done, 0, total_)) / static_cast<double>(total_);
@@ -90,7 +96,7 @@ std::string ProgressBar::line(int64_t done, double loss, int columns) const {
 
 void ProgressBar::show(int64_t done, double loss) {
   if (!shown_) return;
-  last_ = Clock::now();
+  last_ = now();
   drawn_ = true;
   std::string text = "\r";
   write_all(options_.descriptor, text.append(line(done, loss, columns_of(options_.descriptor))).append("\033[K"));

@@ -1,7 +1,6 @@
 // How far an epoch has come, in one line that a terminal shows and nobody else.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -39,14 +38,12 @@ class ProgressBar {
   bool is_shown() const { return shown_; }
 
  private:
-  using Clock = std::chrono::steady_clock;
-
   std::string line(int64_t done, double loss, int columns) const;
 
   int64_t total_, first_ = 0;
   ProgressOptions options_;
   bool shown_, colours_, drawn_ = false;
-  Clock::time_point begin_, last_;
+  int64_t begin_ = 0, last_ = 0;  ///< nanoseconds
 };
 
 }  // namespace percale::train
