@@ -134,7 +134,8 @@ Tensor argmax(const Tensor& x, std::optional<int64_t> dim, bool keepdim) {
   const Tensor out = Tensor::empty(selection.kept, {i64, x.device()});
   require(selection.count > 0, "argmax", "there is no largest element along dimension {} of {}", *dim, x.shape());
   const Tensor in = x.rank() ? typed : typed.reshape({1});
-  if (out.numel()) on<cpu::argmax, cuda::argmax>(x.device(), in, wrap_dim("argmax", *dim, x.rank()), x.rank() ? out : out.reshape({1}));
+  const Tensor target = x.rank() ? out : out.reshape({1});
+  if (out.numel()) on<cpu::argmax, cuda::argmax>(x.device(), in, wrap_dim("argmax", *dim, x.rank()), target);
   return squeezed(out, selection, keepdim);
 }
 

@@ -104,12 +104,13 @@ __global__ void argmax_kernel(StridedLayout<2> outputs, index_t count, index_t s
   if (o >= outputs.count) return;
   const Offsets<2> at = outputs.offsets(o);
   const int thread = is_block ? static_cast<int>(threadIdx.x) : lane_index();
+  const combine::FirstLargest combine;
   const Found<A> nothing{lowest, INT64_MAX};
   Found<A> found = nothing;
   for (index_t i = thread; i < count; i += group)
-    found = combine::FirstLargest{}(found, Found<A>{percale::convert_to<A>(in[at[0] + i * step]), i});
-  if constexpr (is_block) found = block_reduce(found, combine::FirstLargest{}, nothing, dynamic_shared<BlockScratch<Found<A>>>());
-  else found = warp_reduce(found, combine::FirstLargest{});
+    found = combine(found, Found<A>{percale::convert_to<A>(in[at[0] + i * step]), i});
+  if constexpr (is_block) found = block_reduce(found, combine, nothing, dynamic_shared<BlockScratch<Found<A>>>());
+  else found = warp_reduce(found, combine);
   if (thread == 0) out[at[1]] = found.index;
 }
 
