@@ -113,11 +113,11 @@ int main(int argc, char** argv) {
       return;
     }
     const auto peers = compare.empty() ? std::map<std::string, PeerTiming>() : read_peers(compare);
+    apps::note(settings, settings.where);
     const Ceilings ceilings = measure_ceilings(settings.device);
     if (!json) print_ceilings(ceilings);
     bool wrong = false;
     for (const Case& one : cases) {
-      if (apps::interrupted()) throw apps::Interrupted();
       Prepared prepared = one.prepare();
       Row row{.name = one.name,
               .timing = measure(prepared.call, settings.device, seconds),

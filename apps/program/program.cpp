@@ -5,7 +5,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
-#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
@@ -16,13 +15,6 @@
 
 namespace percale::apps {
 namespace {
-
-volatile std::sig_atomic_t stop_signal = 0;
-
-void remember_signal(int number) {
-  stop_signal = number;
-  std::signal(number, SIG_DFL);
-}
 
 /// The help: a line a flag, grouped, with what it is unless given.
 class Help : public CLI::Formatter {
@@ -108,6 +100,7 @@ struct Program::State {
   bool help = false, version = false, info = false, trains = false;
   std::string group = "flags";
   std::optional<PrecisionGuard> precision_guard;
+  std::function<void(const Settings&)> check = {};
 
   State(std::string program, std::string summary) : name(std::move(program)), app(std::move(summary), name) {}
 
@@ -159,8 +152,10 @@ struct Program::State {
     settings.profile = {first, last};
   }
 
-  /// What cannot be written is better known before the training than after it.
-  void check_outputs() const {
+  /// What cannot be read or written is better known before the work than after it.
+  void check_files() const {
+    if (!settings.load.empty() && access(settings.load.c_str(), R_OK) != 0)
+      throw Error("--load " + settings.load + ": " + std::strerror(errno));
     for (const auto& [flag, path] : {std::pair{"--save", settings.save},
                                      {"--checkpoint", settings.checkpoint},
                                      {"--metrics", settings.metrics},
@@ -179,7 +174,7 @@ struct Program::State {
 
   /// Device, threads, precision and seed, as the flags ask.
   void prepare() {
-    check_outputs();
+    check_files();
     const bool automatic = device == "auto";
     settings.device = automatic ? (cuda_available() ? cuda_device : cpu_device) : parse_device(device);
     if (settings.device.is_cuda() && !cuda_available())
@@ -193,9 +188,10 @@ struct Program::State {
     manual_seed(settings.seed);
     settings.graph = graph.empty() ? settings.device.is_cuda() && !settings.profile : graph == "on";
     precision_guard.emplace(settings.precision, settings.device);
-    note(settings, describe_device(settings, automatic && settings.device.is_cpu()));
+    settings.where = describe_device(settings, automatic && settings.device.is_cpu());
     if (settings.profile && graph.empty() && settings.device.is_cuda())
-      note(settings, "--profile: steps run eagerly, so that each operation is seen; --graph on profiles the graph");
+      settings.where +=
+          "; --profile runs steps eagerly, so that each operation is seen (--graph on profiles the graph)";
   }
 
   int complain(const std::string& message, int code) const {
@@ -208,16 +204,13 @@ struct Program::State {
 
   int work(const std::function<void(const Settings&)>& body) {
     prepare();
-    std::signal(SIGINT, remember_signal);
-    std::signal(SIGTERM, remember_signal);
     const bool timeline = (!settings.trace.empty() || settings.profile_table) && !settings.profile;
     if (timeline) start_timeline();
     int code = 0;
     try {
       body(settings);
-    } catch (const Interrupted&) {
-      code = 128 + static_cast<int>(stop_signal ? stop_signal : SIGINT);
-      note(settings, "interrupted");
+    } catch (const Interrupted& stop) {
+      code = 128 + stop.signal;
     }
     if (timeline) report_timeline(settings, stop_timeline());
     std::cout.flush();
@@ -272,6 +265,8 @@ void Program::words(const std::string& name, std::vector<std::string>& values, c
   state_->app.add_option(name, values, help);
 }
 
+void Program::check(std::function<void(const Settings&)> flags) { state_->check = std::move(flags); }
+
 void Program::training_flags() {
   State& state = *state_;
   Settings& settings = state.settings;
@@ -320,6 +315,7 @@ int Program::run(int argc, char** argv, const std::function<void(const Settings&
       state.refuse_rest();
       state.parse_profile();
       state.check_combinations();
+      if (state.check) state.check(settings);
       return state.work(body);
     }
     return std::cout.flush() ? 0 : state.complain("standard output cannot be written", 1);
@@ -336,8 +332,6 @@ int Program::run(int argc, char** argv, const std::function<void(const Settings&
     return state.complain(error.what(), 1);
   }
 }
-
-bool interrupted() { return stop_signal != 0; }
 
 void note(const Settings& settings, const std::string& line) {
   if (settings.quiet) return;

@@ -22,6 +22,7 @@ struct Settings {
   int threads = 1;
   bool graph = false;  ///< capture the step: the default on CUDA
   bool quiet = false;
+  std::string where;  ///< device, threads and precision in words, for a note when the work begins
   std::string trace;
   bool profile_table = false;
 
@@ -34,12 +35,12 @@ struct Settings {
   std::optional<std::pair<int64_t, int64_t>> profile;  ///< the steps from first to below second
 };
 
-/// Thrown where a loop stops because the user asked for it (Ctrl-C); `Program::run` turns it into exit code 130.
+/// Thrown where a loop stops because the user asked for it (Ctrl-C, kill); `Program::run` turns it into the exit code.
 struct Interrupted : std::exception {
+  explicit Interrupted(int signal_number) : signal(signal_number) {}
   const char* what() const noexcept override { return "interrupted"; }
+  int signal;
 };
-/// True once the user has asked to stop; a second Ctrl-C ends the process at once.
-bool interrupted();
 
 /// Wrong usage that parsing alone cannot see: exit code 2.
 struct UsageError : Error {
@@ -70,6 +71,9 @@ class Program {
   void words(const std::string& name, std::vector<std::string>& values, const std::string& help);
   /// --save, --load, --checkpoint, --checkpoint-every, --resume, --metrics, --picture, --graph, --profile.
   void training_flags();
+
+  /// Looks at the flags before anything is done; throws UsageError where they make no sense together.
+  void check(std::function<void(const Settings&)> flags);
 
   /// Reads the command line, prepares device, threads, seed and precision, and calls `body`.
   /// Returns the exit code: 0 done, 1 the input or the environment is at fault, 2 wrong usage, 130 interrupted.

@@ -1,0 +1,242 @@
+#include "training.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+#include <iostream>
+#include <map>
+
+#include "report.h"
+
+#if PERCALE_HAS_CUDA
+#include <percale/core/cuda/runtime.h>
+#endif
+
+namespace percale::apps {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+/// Opens and closes the window of --profile: for nsys, and for the built-in timeline.
+class ProfileWindow {
+ public:
+  explicit ProfileWindow(const Settings& settings) : settings_(settings) {}
+
+  void before_step(int64_t step) {
+    if (!settings_.profile || step != settings_.profile->first) return;
+    open_ = true;
+    if (wants_timeline()) start_timeline();
+#if PERCALE_HAS_CUDA
+    if (settings_.device.is_cuda()) {
+      cuda::synchronize(cuda::current_stream());
+      cuda::start_profiler();
+    }
+#endif
+  }
+
+  void after_step(int64_t step) {
+    if (open_ && step + 1 == settings_.profile->second) close();
+  }
+
+  void close() {
+    if (!std::exchange(open_, false)) return;
+#if PERCALE_HAS_CUDA
+    if (settings_.device.is_cuda()) {
+      cuda::synchronize(cuda::current_stream());
+      cuda::stop_profiler();
+    }
+#endif
+    if (wants_timeline()) report_timeline(settings_, stop_timeline());
+  }
+
+ private:
+  bool wants_timeline() const { return !settings_.trace.empty() || settings_.profile_table; }
+
+  const Settings& settings_;
+  bool open_ = false;
+};
+
+}  // namespace
+
+struct Training::State {
+  const Settings& settings;
+  int64_t epochs;
+  nn::Module model;
+  optim::Optimizer& optimizer;
+  data::DataLoader& loader;
+  std::string arguments;
+
+  ProfileWindow window{settings};
+  train::ProgressBar bar{loader.count(), {.enabled = !settings.quiet}};
+  std::unique_ptr<train::MetricsFile> metrics = {};
+  std::function<double()> accuracy = {};
+
+  Tensor loss_sum = zeros({1}, {f32, settings.device});  ///< of the steps of this epoch
+  double mean_loss = NAN;                                ///< of the last whole epoch
+  int64_t images = 0;                                    ///< learnt from by this process,
+  double seconds = 0;                                    ///< and how long that took
+
+  using Captured = CapturedStep<std::function<Tensor()>>;
+  std::map<int64_t, Captured> captured = {};  ///< a graph a batch size
+
+  /// Steps since the very beginning.
+  int64_t step() const { return loader.epoch() * loader.steps() + loader.step(); }
+
+  void load_weights() {
+    try {
+      model.load_state_dict(io::load_safetensors(settings.load).tensors);
+    } catch (const Error& error) {
+      const std::string message = error.what();
+      if (message.find(settings.load) != std::string::npos) throw;
+      throw Error("--load " + settings.load + ": " + message);
+    }
+  }
+
+  void resume() {
+    if (!std::filesystem::exists(settings.checkpoint))
+      return note(settings, "there is no checkpoint " + settings.checkpoint + " yet: beginning at step 0");
+    const train::Checkpoint checkpoint = train::load_checkpoint(settings.checkpoint);
+    train::require_arguments(settings.checkpoint, checkpoint, arguments);
+    model.load_state_dict(checkpoint.model);
+    optimizer.load_state_dict(checkpoint.optimizer);
+    set_random_state(settings.device, checkpoint.random);
+    loader.set_position(checkpoint.position);
+    if (const auto sum = checkpoint.numbers.find("loss_sum"); sum != checkpoint.numbers.end())
+      loss_sum.fill_(sum->second);
+    if (const auto mean = checkpoint.numbers.find("mean_loss"); mean != checkpoint.numbers.end())
+      mean_loss = mean->second;
+    note(settings, "resuming at step " + std::to_string(step()) + " of " + std::to_string(epochs * loader.steps()));
+  }
+
+  void save_checkpoint() {
+    const TraceRange range("checkpoint");
+    train::save_checkpoint(settings.checkpoint,
+                           {.model = model.state_dict(),
+                            .optimizer = optimizer.state_dict(),
+                            .random = random_state(settings.device),
+                            .position = loader.position(),
+                            .arguments = arguments,
+                            .numbers = {{"loss_sum", loss_sum.item<double>()}, {"mean_loss", mean_loss}}});
+  }
+
+  /// One batch: gathered, learnt from, its loss added up.
+  Tensor learn(const Step& body) {
+    auto [data, target] = loader.next();
+    const Tensor loss = body(data, target).detach();
+    add_into(loss_sum, loss.reshape({1}));
+    return loss;
+  }
+
+  Tensor take_step(const Step& body) {
+    const int64_t number = step(), size = loader.next_batch_size();
+    window.before_step(number);
+    Tensor loss;
+    {
+      const TraceRange range("step " + std::to_string(number));
+      auto entry = captured.find(size);
+      if (entry == captured.end())
+        entry = captured
+                    .try_emplace(
+                        size, [this, &body] { return learn(body); }, settings.device, settings.graph, "training step")
+                    .first;
+      loss = entry->second();
+    }
+    window.after_step(number);
+    images += size;
+    return loss;
+  }
+
+  [[noreturn]] void stop() {
+    bar.clear();
+    window.close();
+    const int signal = train::interrupting_signal();
+    if (settings.checkpoint.empty()) {
+      note(settings, "interrupted at step " + std::to_string(step()) + "; nothing is kept (--checkpoint FILE would)");
+    } else {
+      save_checkpoint();
+      note(settings,
+           "interrupted at step " + std::to_string(step()) + "; --resume goes on from " + settings.checkpoint);
+    }
+    throw Interrupted(signal);
+  }
+
+  void run_steps(const Step& body) {
+    const Clock::time_point start = Clock::now();
+    const int64_t batch = loader.options().batch_size;
+    bar.start(loader.step() * batch);
+    while (!loader.epoch_is_over()) {
+      const Tensor loss = take_step(body);
+      if (bar.is_due()) bar.show(std::min(loader.step() * batch, loader.count()), loss.item<double>());
+      if (settings.checkpoint_every > 0 && step() % settings.checkpoint_every == 0) save_checkpoint();
+      if (train::interrupted()) stop();
+    }
+    mean_loss = loss_sum.item<double>() / static_cast<double>(loader.steps());
+    loss_sum.zero_();
+    seconds += seconds_since(start);
+  }
+
+  void run_epoch(const Step& body) {
+    const int64_t epoch = loader.epoch() + 1, images_before = images;
+    const double seconds_before = seconds;
+    const TraceRange range("epoch " + std::to_string(epoch));
+    run_steps(body);
+    char line[96];
+    std::snprintf(line, sizeof line, "Epoch [%lld/%lld], Loss: %.4f", static_cast<long long>(epoch),
+                  static_cast<long long>(epochs), mean_loss);
+    bar.clear();
+    if (!settings.quiet) bar.print(line);
+    loader.start_epoch(epoch);
+    if (!metrics) return;
+    train::Metrics fields = {{"epoch", epoch}, {"loss", mean_loss}};
+    if (accuracy) fields.push_back({"test_accuracy", accuracy()});
+    fields.push_back({"images_per_s", static_cast<double>(images - images_before) / (seconds - seconds_before)});
+    metrics->append(fields);
+  }
+};
+
+Training::Training(const Settings& settings, int64_t epochs, const nn::Module& model, optim::Optimizer& optimizer,
+                   data::DataLoader& loader, std::string arguments)
+    : state_(new State{settings, epochs, model, optimizer, loader, std::move(arguments)}) {
+  if (!settings.load.empty()) state_->load_weights();
+  if (settings.resume) state_->resume();
+  if (!settings.metrics.empty())
+    state_->metrics = std::make_unique<train::MetricsFile>(settings.metrics, loader.epoch());
+}
+
+Training::~Training() = default;
+
+void Training::measure_epochs(std::function<double()> accuracy) { state_->accuracy = std::move(accuracy); }
+
+void Training::run(const Step& step) {
+  State& state = *state_;
+  const train::InterruptGuard guard;
+  note(state.settings, state.settings.where);
+  const bool trains = state.loader.epoch() < state.epochs;
+  while (state.loader.epoch() < state.epochs) state.run_epoch(step);
+  state.captured.clear();
+  state.window.close();
+  if (trains && !state.settings.quiet) std::cout << "Training complete!" << std::endl;
+  if (trains && !state.settings.checkpoint.empty()) state.save_checkpoint();
+  if (!state.settings.save.empty()) io::save_safetensors(state.settings.save, state.model.state_dict());
+}
+
+void Training::finish(train::Metrics numbers) {
+  if (!state_->metrics) return;
+  numbers.push_back({"loss", state_->mean_loss});
+  numbers.push_back({"images_per_s", images_per_second()});
+  numbers.push_back({"epochs", state_->epochs});
+  numbers.push_back({"device", text(state_->settings.device)});
+  numbers.push_back({"precision", text(state_->settings.precision)});
+  numbers.push_back({"seed", state_->settings.seed});
+  state_->metrics->finish(numbers);
+}
+
+double Training::images_per_second() const {
+  return state_->seconds > 0 ? static_cast<double>(state_->images) / state_->seconds : 0;
+}
+
+}  // namespace percale::apps

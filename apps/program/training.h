@@ -1,0 +1,46 @@
+// The loop around a training step: epochs, progress, metrics, checkpoints, interruptions, profiling.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "program.h"
+
+namespace percale::apps {
+
+/// Calls a training step for every batch of every epoch, as the settings ask: captured or eager, from the start or from
+/// a checkpoint. A resumed loop does what an uninterrupted one would have done, byte for byte.
+///
+///     apps::Training training(settings, epochs, model, optimizer, train_loader, "--lr 0.001");
+///     training.run([&](const Tensor& data, const Tensor& target) { ...; return loss; });
+class Training {
+ public:
+  /// What happens to one batch. Returns the loss.
+  using Step = std::function<Tensor(const Tensor& data, const Tensor& target)>;
+
+  /// Takes up the weights of --load, or the checkpoint if --resume asks for it and there is one.
+  /// @param arguments what decides the result, as it was given: a checkpoint of a run with others is refused.
+  Training(const Settings& settings, int64_t epochs, const nn::Module& model, optim::Optimizer& optimizer,
+           data::DataLoader& loader, std::string arguments);
+  ~Training();
+  Training(const Training&) = delete;
+
+  /// With --metrics, `accuracy` is called after each epoch and written as its test_accuracy.
+  void measure_epochs(std::function<double()> accuracy);
+
+  /// Prints one line an epoch; throws Interrupted, after a checkpoint, where the user asks to stop. Writes --save.
+  void run(const Step& step);
+
+  /// The last line of --metrics: `numbers`, and what the loop knows itself.
+  void finish(train::Metrics numbers);
+
+  /// Images learnt from a second, by this process; 0 if there were none.
+  double images_per_second() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace percale::apps
