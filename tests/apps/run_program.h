@@ -1,0 +1,155 @@
+// Starts our programs as a user does, and tells what they said, how they ended and what they took.
+#pragma once
+
+#include <fcntl.h>
+#include <poll.h>
+#include <pty.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace percale::testing {
+
+/// What became of a program.
+struct Ran {
+  std::string out, error;  ///< on a terminal everything is in `out`
+  int code = 0;            ///< exit code; 128 + signal where a signal ended it
+  double seconds = 0;
+  double megabytes = 0;  ///< peak resident memory
+};
+
+struct RunOptions {
+  std::vector<std::pair<std::string, std::string>> environment = {};
+  bool terminal = false;         ///< standard streams are a pseudo-terminal
+  double limit = 120;            ///< seconds until it is killed
+  std::string until = {};        ///< once its output holds this text ...
+  int signal = 0;                ///< ... this signal is sent, once
+  double kill_after = 0;         ///< seconds until SIGKILL, or 0
+  std::string output_file = {};  ///< standard output goes there
+};
+
+namespace running {
+
+using Clock = std::chrono::steady_clock;
+
+inline double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+[[noreturn]] inline void become(const std::string& path, const std::vector<std::string>& arguments,
+                                const RunOptions& options) {
+  setenv("OMP_WAIT_POLICY", "PASSIVE", 1);
+  setenv("PERCALE_OFFLINE", "1", 1);
+  for (const auto& [name, value] : options.environment) setenv(name.c_str(), value.c_str(), 1);
+  std::vector<char*> words{const_cast<char*>(path.c_str())};
+  for (const std::string& argument : arguments) words.push_back(const_cast<char*>(argument.c_str()));
+  words.push_back(nullptr);
+  execv(path.c_str(), words.data());
+  _exit(127);
+}
+
+/// Appends what is there to read; false at the end.
+inline bool drain(int descriptor, std::string& text) {
+  char buffer[4096];
+  const ssize_t count = read(descriptor, buffer, sizeof buffer);
+  if (count > 0) text.append(buffer, static_cast<size_t>(count));
+  return count > 0;
+}
+
+}  // namespace running
+
+/// Runs build/apps/NAME with `arguments` until it ends.
+inline Ran run_program(const std::string& name, const std::vector<std::string>& arguments,
+                       const RunOptions& options = {}) {
+  const std::string path = std::string(PERCALE_BINARY_DIR) + "/apps/" + name;
+  int out[2] = {-1, -1}, error[2] = {-1, -1};
+  pid_t child = 0;
+  if (options.terminal) {
+    struct winsize size = {.ws_row = 24, .ws_col = 100, .ws_xpixel = 0, .ws_ypixel = 0};
+    child = forkpty(&out[0], nullptr, nullptr, &size);
+    if (child == 0) {
+      setenv("TERM", "xterm", 1);
+      running::become(path, arguments, options);
+    }
+  } else {
+    if (pipe(out) != 0 || pipe(error) != 0) return {.out = {}, .error = "no pipe", .code = -1};
+    child = fork();
+    if (child == 0) {
+      dup2(open("/dev/null", O_RDONLY), 0);
+      dup2(options.output_file.empty() ? out[1] : open(options.output_file.c_str(), O_WRONLY), 1);
+      dup2(error[1], 2);
+      for (const int descriptor : {out[0], out[1], error[0], error[1]}) close(descriptor);
+      running::become(path, arguments, options);
+    }
+    close(out[1]);
+    close(error[1]);
+  }
+  const auto start = running::Clock::now();
+  Ran ran;
+  bool sent = options.signal == 0;
+  std::vector<pollfd> streams{{out[0], POLLIN, 0}};
+  if (!options.terminal) streams.push_back({error[0], POLLIN, 0});
+  bool alive = true;
+  while (alive) {
+    poll(streams.data(), streams.size(), 20);
+    alive = false;
+    for (size_t i = 0; i < streams.size(); ++i) {
+      if (streams[i].fd < 0) continue;
+      if (streams[i].revents != 0 && !running::drain(streams[i].fd, i == 0 ? ran.out : ran.error))
+        streams[i].fd = -streams[i].fd - 1;
+      alive = alive || streams[i].fd >= 0;
+    }
+    if (!sent && (ran.out + ran.error).find(options.until) != std::string::npos) {
+      kill(child, options.signal);
+      sent = true;
+    }
+    const double seconds = running::seconds_since(start);
+    if ((options.kill_after > 0 && seconds > options.kill_after) || seconds > options.limit) kill(child, SIGKILL);
+  }
+  int status = 0;
+  struct rusage usage = {};
+  wait4(child, &status, 0, &usage);
+  ran.seconds = running::seconds_since(start);
+  ran.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  ran.megabytes = static_cast<double>(usage.ru_maxrss) / 1024;
+  close(out[0]);
+  if (!options.terminal) close(error[0]);
+  return ran;
+}
+
+/// The peak of this process's own memory.
+inline double own_megabytes() {
+  struct rusage usage = {};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_maxrss) / 1024;
+}
+
+/// A folder of this test's own, removed with everything in it.
+class Folder {
+ public:
+  Folder() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "percale.XXXXXX").string();
+    path_ = mkdtemp(pattern.data());
+  }
+  ~Folder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  Folder(const Folder&) = delete;
+  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+}  // namespace percale::testing
