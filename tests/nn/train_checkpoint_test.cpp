@@ -192,11 +192,14 @@ int wait_for(pid_t child) {
 
 TEST_F(CheckpointFile, IsWholeAfterAKillAtAnyMoment) {
   int64_t last = 0;
+  std::chrono::steady_clock::duration start{};  // how long a writer takes here until its first file stands
   for (int i = 0; i < 20; ++i) {
+    const auto begin = std::chrono::steady_clock::now();
     const pid_t child = start_writer(path_, "");
     // The first one is given time to write at least once; the others die in their loading, writing, syncing.
     while (i == 0 && !fs::exists(path_)) std::this_thread::sleep_for(std::chrono::milliseconds(2));
-    std::this_thread::sleep_for(std::chrono::microseconds(20'000 + 7'919 * i % 60'000));
+    if (i == 0) start = std::chrono::steady_clock::now() - begin;
+    std::this_thread::sleep_for(start + std::chrono::microseconds(7'919 * i % 60'000));
     kill(child, SIGKILL);
     EXPECT_TRUE(WIFSIGNALED(wait_for(child)));
     const int64_t number = number_of(load_checkpoint(path_));
