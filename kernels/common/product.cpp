@@ -179,30 +179,25 @@ size_t pack_transposed(const T* from, size_t column_step, size_t depth, T* HWY_R
   return depth / lanes<T> * lanes<T>;
 }
 
-/// One row by a panel of columns whose elements are neighbours: read once and never packed.
+/// One row by a vector of columns whose elements are neighbours: read once and never packed. Not by two vectors: so many
+/// streams of memory at once are slower.
 template <class T>
 void multiply_row(const T* left, const T* right, size_t column_step, size_t depth, T* out) {
   const hn::ScalableTag<T> d;
-  auto low = hn::Zero(d), high = hn::Zero(d);
+  auto sum = hn::Zero(d);
   size_t k = 0;
   for (; k + lanes<T> <= depth; k += lanes<T>) {
     hn::Vec<decltype(d)> square[lanes<T>];
     load_transposed(d, right + k, column_step, square);
     HWY_UNROLL(16)
-    for (size_t i = 0; i < lanes<T>; ++i) low = hn::MulAdd(hn::Set(d, left[k + i]), square[i], low);
-    load_transposed(d, right + lanes<T> * column_step + k, column_step, square);
-    HWY_UNROLL(16)
-    for (size_t i = 0; i < lanes<T>; ++i) high = hn::MulAdd(hn::Set(d, left[k + i]), square[i], high);
+    for (size_t i = 0; i < lanes<T>; ++i) sum = hn::MulAdd(hn::Set(d, left[k + i]), square[i], sum);
   }
   for (; k < depth; ++k) {
-    HWY_ALIGN T column[panel<T>];
-    for (size_t c = 0; c < panel<T>; ++c) column[c] = right[c * column_step + k];
-    const auto factor = hn::Set(d, left[k]);
-    low = hn::MulAdd(factor, hn::Load(d, column), low);
-    high = hn::MulAdd(factor, hn::Load(d, column + lanes<T>), high);
+    HWY_ALIGN T column[lanes<T>];
+    for (size_t c = 0; c < lanes<T>; ++c) column[c] = right[c * column_step + k];
+    sum = hn::MulAdd(hn::Set(d, left[k]), hn::Load(d, column), sum);
   }
-  hn::StoreU(low, d, out);
-  hn::StoreU(high, d, out + lanes<T>);
+  hn::StoreU(sum, d, out);
 }
 #endif
 
@@ -326,7 +321,7 @@ bool multiply_one_row(const Product& product, const T* left, const T* right, T* 
 #if HWY_TARGET != HWY_SCALAR
   if (depth_step == 1 && left_step == 1) {
     size_t c = 0;
-    for (; c + panel<T> <= columns; c += panel<T>) multiply_row(left, right + c * column_step, column_step, depth, out + c);
+    for (; c + lanes<T> <= columns; c += lanes<T>) multiply_row(left, right + c * column_step, column_step, depth, out + c);
     if (c < columns) multiply_blocks<T>(product, left, right + c * column_step, nullptr, out + c, 1, columns - c);
     return true;
   }
