@@ -396,8 +396,9 @@ int64_t panel_width(DType dtype) { return static_cast<int64_t>(HWY_DYNAMIC_DISPA
 
 ProductPieces pieces_of(const Product& product) {
   require(product.dtype == f32 || product.dtype == f64 || product.dtype == bf16, "multiply", "computes f32, f64 and bf16, got {}", product.dtype);
-  // Multiply-adds of a piece; of one row, which waits for memory, more, so that its runs of memory are long.
-  const int64_t least_work = product.rows == 1 ? 1 << 21 : 1 << 19;
+  // Multiply-adds of a piece; one row that goes along memory takes 512 columns, so that its runs are long.
+  const bool along = product.rows == 1 && product.right_column_step == 1;
+  const int64_t least_work = along ? 512 * product.depth : product.rows == 1 ? 1 << 17 : 1 << 19;
   // Fixed here and not by the vectors' length, so that pieces are the same with every instruction set.
   const int64_t width = product.dtype == f64 ? 16 : 32;
   const int64_t rows = std::max<int64_t>(product.rows, 1), panels = ceil_div(std::max<int64_t>(product.columns, 1), width);

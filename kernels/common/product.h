@@ -74,7 +74,8 @@ void multiply_batch(const Product& product, int64_t count, Offsets&& offsets) {
   const ProductPieces pieces = pieces_of(product);
   const int64_t width = static_cast<int64_t>(size_of(product.dtype));
   const int64_t work = pieces.rows * pieces.columns * (product.depth + 1);
-  const int64_t grain = work > 0 && work < (1 << 18) ? (1 << 18) / work + 1 : 1;
+  const int64_t least = product.rows == 1 ? 1 << 17 : 1 << 18;  // one row waits for memory, and so is worth sharing sooner
+  const int64_t grain = work > 0 && work < least ? least / work + 1 : 1;
   parallel_for(count * pieces.count(), grain, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       const BatchOffsets at = offsets(i / pieces.count());
