@@ -1,11 +1,42 @@
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "percale/kernels/dropout/dropout_cpu.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
 #include <algorithm>
 
-#include "../common/convert.h"
+#include "../common/half_rows.h"
 #include "../common/random_words.h"
 #include "../common/strided.h"
 #include "dropout_twins.h"
 
+HWY_BEFORE_NAMESPACE();
+namespace percale::cpu::HWY_NAMESPACE {
+
+/// Half of the comparisons go either way: vectors, for a branch would be mispredicted as often.
+template <class T>
+HWY_INLINE void mask_row(const T* x, const uint32_t* bits, uint32_t threshold, T scale, T* out, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) {
+    const T scaled = x[i] * scale;
+    out[i] = bits[i] >= threshold ? scaled : T(0);
+  }
+}
+
+void mask_floats(const float* x, const uint32_t* bits, uint32_t threshold, float scale, float* out, int64_t count) {
+  mask_row(x, bits, threshold, scale, out, count);
+}
+void mask_doubles(const double* x, const uint32_t* bits, uint32_t threshold, double scale, double* out, int64_t count) {
+  mask_row(x, bits, threshold, scale, out, count);
+}
+
+}  // namespace percale::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
 namespace percale::cpu {
+HWY_EXPORT(mask_floats);
+HWY_EXPORT(mask_doubles);
+
 namespace {
 
 constexpr int64_t grain = 16384;
@@ -13,9 +44,15 @@ constexpr int64_t batch = 1024;  ///< elements whose bits are drawn at once; a m
 
 template <class T>
 void mask(const T* x, const uint32_t* bits, uint32_t threshold, compute_t<T> scale, T* out, int64_t count) {
-  for (int64_t i = 0; i < count; ++i) {
-    const compute_t<T> scaled = static_cast<compute_t<T>>(x[i]) * scale;
-    out[i] = bits[i] >= threshold ? convert_to<T>(scaled) : T(0);
+  if constexpr (std::is_same_v<T, float>) {
+    HWY_DYNAMIC_DISPATCH(mask_floats)(x, bits, threshold, scale, out, count);
+  } else if constexpr (std::is_same_v<T, double>) {
+    HWY_DYNAMIC_DISPATCH(mask_doubles)(x, bits, threshold, scale, out, count);
+  } else {
+    float row[batch];
+    floats_of(x, row, static_cast<size_t>(count));
+    HWY_DYNAMIC_DISPATCH(mask_floats)(row, bits, threshold, scale, row, count);
+    rounded_floats(row, out, static_cast<size_t>(count));
   }
 }
 
@@ -28,8 +65,9 @@ void mask_scattered(const Tensor& x, const RandomKey& key, uint32_t threshold, c
   T* to = out.data<T>();
   for_each_row(walk, grain, [&](auto offsets, auto steps, int64_t count) {
     for (int64_t i = 0; i < count; ++i) {
-      const uint32_t bits = random_bits(key, step, offsets[2] + i * steps[2]);
-      mask(from + offsets[1] + i * steps[1], &bits, threshold, scale, to + offsets[0] + i * steps[0], 1);
+      const bool kept = random_bits(key, step, offsets[2] + i * steps[2]) >= threshold;
+      const auto value = static_cast<compute_t<T>>(from[offsets[1] + i * steps[1]]);
+      to[offsets[0] + i * steps[0]] = static_cast<T>(kept ? value * scale : compute_t<T>(0));
     }
   });
 }
@@ -52,3 +90,4 @@ void dropout(const Tensor& x, const RandomKey& key, uint32_t threshold, double s
 }
 
 }  // namespace percale::cpu
+#endif

@@ -4,7 +4,10 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include <algorithm>
+
 #include "../common/convert.h"
+#include "../common/half_rows.h"
 #include "../common/strided.h"
 #include "../common/vector_math-inl.h"
 #include "elementwise_scalar.h"
@@ -139,18 +142,27 @@ void for_rows(const Walk& walk, int operand, int64_t begin, int64_t count, Row r
   }
 }
 
+template <class From, class To>
+void convert_row(const From* from, int64_t from_step, To* to, int64_t to_step, int64_t count) {
+  constexpr bool widens = std::is_same_v<To, float> && sizeof(From) == 2, narrows = std::is_same_v<From, float> && sizeof(To) == 2;
+  if (from_step == 1 && to_step == 1) {
+    if constexpr (widens) floats_of(from, to, static_cast<size_t>(count));
+    else if constexpr (narrows) rounded_floats(from, to, static_cast<size_t>(count));
+    else
+      for (int64_t i = 0; i < count; ++i) to[i] = convert_to<To>(from[i]);
+  } else if (from_step == 0 && to_step == 1) {
+    std::fill_n(to, count, convert_to<To>(*from));
+  } else {
+    for (int64_t i = 0; i < count; ++i) to[i * to_step] = convert_to<To>(from[i * from_step]);
+  }
+}
+
 template <class T>
 void gather(const Walk& walk, int operand, const Tensor& from, int64_t begin, int64_t count, T* to) {
   visit(from.dtype(), [&]<class From>() {
     const From* data = from.data<From>();
     for_rows(walk, operand, begin, count, [&](int64_t offset, int64_t step, int64_t first, int64_t length) {
-      const From* source = data + offset;
-      T* target = to + first;
-      if (step == 1) {
-        for (int64_t i = 0; i < length; ++i) target[i] = convert_to<T>(source[i]);
-      } else {
-        for (int64_t i = 0; i < length; ++i) target[i] = convert_to<T>(source[i * step]);
-      }
+      convert_row(data + offset, step, to + first, 1, length);
     });
   });
 }
@@ -160,13 +172,7 @@ void scatter(const Walk& walk, const T* from, int64_t begin, int64_t count, cons
   visit(to.dtype(), [&]<class To>() {
     To* data = to.data<To>();
     for_rows(walk, 0, begin, count, [&](int64_t offset, int64_t step, int64_t first, int64_t length) {
-      const T* source = from + first;
-      To* target = data + offset;
-      if (step == 1) {
-        for (int64_t i = 0; i < length; ++i) target[i] = convert_to<To>(source[i]);
-      } else {
-        for (int64_t i = 0; i < length; ++i) target[i * step] = convert_to<To>(source[i]);
-      }
+      convert_row(from + first, 1, data + offset, step, length);
     });
   });
 }

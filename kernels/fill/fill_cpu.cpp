@@ -1,6 +1,7 @@
 #include <cstring>
 
 #include "../common/convert.h"
+#include "../common/half_rows.h"
 #include "../common/strided.h"
 #include "fill_twins.h"
 
@@ -21,7 +22,11 @@ void fill_row(T* target, int64_t step, int64_t count, T value) {
 template <class From, class To>
 void copy_row(const From* source, int64_t from_step, To* target, int64_t to_step, int64_t count) {
   if (from_step == 1 && to_step == 1) {
-    for (int64_t i = 0; i < count; ++i) target[i] = convert_to<To>(source[i]);
+    if constexpr (std::is_same_v<To, float> && sizeof(From) == 2) floats_of(source, target, static_cast<size_t>(count));
+    else if constexpr (std::is_same_v<From, float> && sizeof(To) == 2)
+      rounded_floats(source, target, static_cast<size_t>(count));
+    else
+      for (int64_t i = 0; i < count; ++i) target[i] = convert_to<To>(source[i]);
   } else {
     for (int64_t i = 0; i < count; ++i) target[i * to_step] = convert_to<To>(source[i * from_step]);
   }

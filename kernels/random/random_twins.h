@@ -37,26 +37,36 @@ PERCALE_HOST_DEVICE inline uint64_t high_product(uint64_t a, uint64_t b) {
 template <class T>
 PERCALE_HOST_DEVICE inline double uniform_of(uint32_t bits) {
   constexpr int digits = std::is_same_v<T, half> ? 11 : std::is_same_v<T, bfloat16> ? 8 : 24;
-  return static_cast<double>(bits >> (32 - digits)) / static_cast<double>(uint32_t{1} << digits);
+  return static_cast<double>(static_cast<int32_t>(bits >> (32 - digits))) / static_cast<double>(int32_t{1} << digits);
+}
+
+template <class T>
+PERCALE_HOST_DEVICE inline T uniform_element(const Draw& draw, uint32_t bits) {
+  const T value = convert_to<T>(draw.first + (draw.second - draw.first) * uniform_of<T>(bits));
+  const bool rounded_up = static_cast<double>(static_cast<compute_t<T>>(value)) >= draw.second;
+  return rounded_up ? convert_to<T>(draw.first) : value;
+}
+
+template <class T>
+PERCALE_HOST_DEVICE inline T normal_element(const Draw& draw, float normal) {
+  return convert_to<T>(draw.first + draw.second * static_cast<double>(normal));
+}
+
+template <class T>
+PERCALE_HOST_DEVICE inline T integer_element(const Draw& draw, uint32_t low, uint32_t high) {
+  const uint64_t above = high_product(low | static_cast<uint64_t>(high) << 32, draw.count);
+  return convert_to<T>(static_cast<int64_t>(static_cast<uint64_t>(draw.lowest) + above));
 }
 
 /// The element that stands at place `at` of its block.
 template <class T>
 PERCALE_HOST_DEVICE inline T element(const Draw& draw, const uint32_t* words, int at) {
-  if (draw.distribution == Distribution::integers) {
-    const uint64_t bits = words[2 * at] | static_cast<uint64_t>(words[2 * at + 1]) << 32;
-    const uint64_t above = high_product(bits, draw.count);
-    return convert_to<T>(static_cast<int64_t>(static_cast<uint64_t>(draw.lowest) + above));
+  if (draw.distribution == Distribution::integers) return integer_element<T>(draw, words[2 * at], words[2 * at + 1]);
+  if constexpr (!std::is_integral_v<T>) {
+    if (draw.distribution == Distribution::normal) return normal_element<T>(draw, normal_from_bits(words[at]));
+    return uniform_element<T>(draw, words[at]);
   }
-  if constexpr (std::is_integral_v<T>) {
-    return T(0);
-  } else {
-    if (draw.distribution == Distribution::normal)
-      return convert_to<T>(draw.first + draw.second * static_cast<double>(normal_from_bits(words[at])));
-    const T value = convert_to<T>(draw.first + (draw.second - draw.first) * uniform_of<T>(words[at]));
-    const bool rounded_up = static_cast<double>(static_cast<compute_t<T>>(value)) >= draw.second;
-    return rounded_up ? convert_to<T>(draw.first) : value;
-  }
+  return T(0);  // no real number is drawn as an integer
 }
 
 }  // namespace percale::random

@@ -1,0 +1,95 @@
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "percale/kernels/common/half_rows.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include <bit>
+
+#include "half_rows.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace percale::cpu::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+/// The processor converts f16 from AVX2 on; before that its bits are taken apart one number at a time.
+constexpr bool converts_half = HWY_TARGET <= HWY_AVX2 && HWY_ARCH_X86;
+
+void floats_of_half(const half* from, float* to, size_t count) {
+  size_t i = 0;
+  if constexpr (converts_half) {
+    const hn::ScalableTag<float> t;
+    const hn::Rebind<hwy::float16_t, decltype(t)> narrow;
+    const auto* words = reinterpret_cast<const hwy::float16_t*>(from);
+    for (; i + hn::Lanes(t) <= count; i += hn::Lanes(t)) hn::StoreU(hn::PromoteTo(t, hn::LoadU(narrow, words + i)), t, to + i);
+  }
+  for (; i < count; ++i) to[i] = from[i];
+}
+
+void half_of_floats(const float* from, half* to, size_t count) {
+  size_t i = 0;
+  if constexpr (converts_half) {
+    const hn::ScalableTag<float> t;
+    const hn::Rebind<hwy::float16_t, decltype(t)> narrow;
+    auto* words = reinterpret_cast<hwy::float16_t*>(to);
+    // The processor keeps a NaN's bits; ours are all the one NaN.
+    const auto quiet = hn::Set(t, std::bit_cast<float>(0x7fc00000u));
+    for (; i + hn::Lanes(t) <= count; i += hn::Lanes(t)) {
+      const auto value = hn::LoadU(t, from + i);
+      const auto kept = hn::IfThenElse(hn::IsNaN(value), hn::CopySign(quiet, value), value);
+      hn::StoreU(hn::DemoteTo(narrow, kept), narrow, words + i);
+    }
+  }
+  for (; i < count; ++i) to[i] = half(from[i]);
+}
+
+void floats_of_bfloat16(const bfloat16* from, float* to, size_t count) {
+  const hn::ScalableTag<float> t;
+  const hn::RebindToUnsigned<decltype(t)> bits;
+  const hn::Rebind<uint16_t, decltype(t)> narrow;
+  const auto* words = reinterpret_cast<const uint16_t*>(from);
+  size_t i = 0;
+  for (; i + hn::Lanes(t) <= count; i += hn::Lanes(t)) {
+    const auto word = hn::PromoteTo(bits, hn::LoadU(narrow, words + i));
+    hn::StoreU(hn::BitCast(t, hn::ShiftLeft<16>(word)), t, to + i);
+  }
+  for (; i < count; ++i) to[i] = from[i];
+}
+
+void bfloat16_of_floats(const float* from, bfloat16* to, size_t count) {
+  const hn::ScalableTag<float> t;
+  const hn::RebindToUnsigned<decltype(t)> bits;
+  const hn::Rebind<uint16_t, decltype(t)> narrow;
+  const hn::Rebind<int32_t, decltype(t)> whole;
+  auto* words = reinterpret_cast<uint16_t*>(to);
+  size_t i = 0;
+  for (; i + hn::Lanes(t) <= count; i += hn::Lanes(t)) {
+    const auto value = hn::LoadU(t, from + i);
+    const auto word = hn::BitCast(bits, value), upper = hn::ShiftRight<16>(word);
+    const auto odd = hn::And(upper, hn::Set(bits, 1u));
+    const auto rounded = hn::ShiftRight<16>(hn::Add(word, hn::Add(odd, hn::Set(bits, 0x7fffu))));
+    const auto quiet = hn::Or(upper, hn::Set(bits, 0x40u));
+    const auto kept = hn::IfThenElse(hn::RebindMask(bits, hn::IsNaN(value)), quiet, rounded);
+    hn::StoreU(hn::DemoteTo(narrow, hn::BitCast(whole, kept)), narrow, words + i);
+  }
+  for (; i < count; ++i) to[i] = bfloat16(from[i]);
+}
+
+}  // namespace percale::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace percale::cpu {
+HWY_EXPORT(floats_of_half);
+HWY_EXPORT(half_of_floats);
+HWY_EXPORT(floats_of_bfloat16);
+HWY_EXPORT(bfloat16_of_floats);
+
+void floats_of(const half* from, float* to, size_t count) { HWY_DYNAMIC_DISPATCH(floats_of_half)(from, to, count); }
+void floats_of(const bfloat16* from, float* to, size_t count) { HWY_DYNAMIC_DISPATCH(floats_of_bfloat16)(from, to, count); }
+void rounded_floats(const float* from, half* to, size_t count) { HWY_DYNAMIC_DISPATCH(half_of_floats)(from, to, count); }
+void rounded_floats(const float* from, bfloat16* to, size_t count) {
+  HWY_DYNAMIC_DISPATCH(bfloat16_of_floats)(from, to, count);
+}
+
+}  // namespace percale::cpu
+#endif
