@@ -6,6 +6,7 @@
 #include "../../core/primitives.h"
 #include "../../core/trace.h"
 #include "../elementwise/elementwise.h"
+#include "../elementwise/elementwise_twins.h"
 #include "conv2d_twins.h"
 
 namespace percale {
@@ -113,15 +114,6 @@ ConvolutionShape convolution_shape(const char* operation, const Tensor& x, const
 
 Tensor convolution_operand(const Tensor& x) {
   return x.dtype() == f32 && current_precision() == Precision::bf16 ? x.to(bf16) : x;
-}
-
-Tensor relu_gradient(const Tensor& gradient, const Tensor& output) {
-  const Tensor upstream = gradient.channels_last();
-  Tensor result = Tensor::empty_channels_last(output.shape(), output.options());
-  if (result.numel()) on<cpu::relu_gradient, cuda::relu_gradient>(output.device(), upstream, output, result);
-  return record(
-      "ThresholdBackwardBackward0", result, {upstream}, saved(output),
-      [](const Tensors& gradients, const Saved& saved) -> Tensors { return {relu_gradient(gradients[0], saved[0])}; });
 }
 
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const Conv2dOptions& options) {

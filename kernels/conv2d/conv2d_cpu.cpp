@@ -100,14 +100,4 @@ void rectify(const Tensor& values) {
   visit_floating("conv2d_relu", values.dtype(), [&]<class T>() { rectify(values.data<T>(), values.numel()); });
 }
 
-void relu_gradient(const Tensor& gradient, const Tensor& output, const Tensor& result) {
-  visit_floating("conv2d_relu", output.dtype(), [&]<class T>() {
-    const T *upstream = gradient.data<T>(), *value = output.data<T>();
-    T* target = result.data<T>();
-    parallel_for(output.numel(), 32768, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) target[i] = static_cast<compute_t<T>>(value[i]) <= 0 ? T(0) : upstream[i];
-    });
-  });
-}
-
 }  // namespace percale::cpu

@@ -79,17 +79,6 @@ __global__ void by_weight_kernel(ConvolutionShape s, const double* in, const dou
 
 // --- what stands beside cuDNN's kernels ------------------------------------------------------------------------------
 
-template <int vector, class T>
-__global__ void relu_gradient_kernel(const T* gradient, const T* output, T* result, index_t count) {
-  for (index_t i : grid_stride(count / vector)) {
-    const Vector<T, vector> upstream = load_vector<vector>(gradient + i * vector),
-                            values = load_vector<vector>(output + i * vector);
-    Vector<T, vector> masked;
-    for (int k = 0; k < vector; ++k) masked[k] = static_cast<compute_t<T>>(values[k]) <= 0 ? T(0) : upstream[k];
-    store_vector(result + i * vector, masked);
-  }
-}
-
 /// A gradient that lies in memory, [pixels, channels].
 template <class T>
 struct LoadGradient {
@@ -167,18 +156,6 @@ void convolution_gradients(const ConvolutionShape& shape, const Tensor& gradient
     }
     if (!direct) copy(target, out.weight);
   }
-}
-
-void relu_gradient(const Tensor& gradient, const Tensor& output, const Tensor& result) {
-  const int64_t count = output.numel();
-  visit_floating("conv2d_relu", output.dtype(), [&]<class T>() {
-    const T *upstream = gradient.data<T>(), *values = output.data<T>();
-    T* target = result.data<T>();
-    const bool aligned = widest_vector<T>(count, upstream, values, target) == wide<T>;
-    const int vector = aligned ? wide<T> : 1;
-    launch(aligned ? relu_gradient_kernel<wide<T>, T> : relu_gradient_kernel<1, T>, blocks_for(count, threads, vector),
-           threads, 0, current_stream(), upstream, values, target, count);
-  });
 }
 
 }  // namespace percale::cuda

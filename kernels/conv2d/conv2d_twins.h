@@ -12,8 +12,6 @@ ConvolutionShape convolution_shape(const char* operation, const Tensor& x, const
                                    const Conv2dOptions& options);
 /// `x` in the dtype that the current precision asks for.
 Tensor convolution_operand(const Tensor& x);
-/// The gradient of a ReLU from its result: `gradient` where `output` is not <= 0, else 0. Differentiable by `gradient`.
-Tensor relu_gradient(const Tensor& gradient, const Tensor& output);
 
 namespace cpu {
 void convolution(const ConvolutionShape& shape, const Tensor& x, const Tensor& weight, const Tensor& bias, bool relu,
@@ -21,7 +19,6 @@ void convolution(const ConvolutionShape& shape, const Tensor& x, const Tensor& w
 /// Writes those of `out` that are defined.
 void convolution_gradients(const ConvolutionShape& shape, const Tensor& gradient, const Tensor& x, const Tensor& weight,
                            const Conv2dGradients& out);
-void relu_gradient(const Tensor& gradient, const Tensor& output, const Tensor& result);
 /// ReLU in place, of a dense tensor; NaN stays. On the caller's thread.
 void rectify(const Tensor& values);
 }  // namespace cpu
@@ -31,7 +28,6 @@ void convolution(const ConvolutionShape& shape, const Tensor& x, const Tensor& w
                  const Tensor& out);
 void convolution_gradients(const ConvolutionShape& shape, const Tensor& gradient, const Tensor& x, const Tensor& weight,
                            const Conv2dGradients& out);
-void relu_gradient(const Tensor& gradient, const Tensor& output, const Tensor& result);
 }  // namespace cuda
 
 }  // namespace percale

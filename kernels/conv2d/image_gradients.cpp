@@ -26,9 +26,7 @@ void bias_sums_of(const ConvolutionShape& s, const Tiles& tiles, float* sums) {
     FloatVector total = hn::Zero(Floats());
     for (int64_t row = 0; row < (s.out_height + 1) / 2; ++row)
       for (int64_t column = 0; column < (s.out_width + 1) / 2; ++column)
-        for (int pixel = 0; pixel < 4; ++pixel)
-          if (tiles.has(row, column, pixel))
-            total = hn::Add(total, tiles.tile(row, column, channel, count).pixel(pixel));
+        if (tiles.has(row, column, 0)) total = tiles.add(total, row, column, channel, count);
     store_some(hn::Add(load_some(sums + channel, count), total), sums + channel, count);
   }
 }

@@ -47,9 +47,10 @@ HWY_INLINE hn::Vec<hn::RebindToSigned<Floats>> load_bytes(const uint8_t* from, i
 
 HWY_INLINE void store_bytes(hn::Vec<hn::RebindToSigned<Floats>> values, uint8_t* to, int64_t count) {
   const hn::Rebind<uint8_t, Floats> bytes;
+  if (count >= float_lanes) return hn::StoreU(hn::DemoteTo(bytes, values), bytes, to);
   uint8_t buffer[16];
   hn::StoreU(hn::DemoteTo(bytes, values), bytes, buffer);
-  std::memcpy(to, buffer, static_cast<size_t>(count < float_lanes ? count : float_lanes));
+  std::memcpy(to, buffer, static_cast<size_t>(count));
 }
 
 /// Tiles of a gradient in memory. At odd edges a tile has fewer than four pixels.
@@ -73,6 +74,13 @@ struct DenseTiles {
   /// `count` channels from `channel` on.
   HWY_INLINE Tile tile(int64_t row, int64_t column, int64_t channel, int64_t count) const {
     return {gradient + (row * 2 * width + column * 2) * channels + channel, width * channels, channels, count};
+  }
+  /// total + the tile's pixels.
+  HWY_INLINE FloatVector add(FloatVector total, int64_t row, int64_t column, int64_t channel, int64_t count) const {
+    const Tile from = tile(row, column, channel, count);
+    for (int pixel = 0; pixel < 4; ++pixel)
+      if (has(row, column, pixel)) total = hn::Add(total, from.pixel(pixel));
+    return total;
   }
 };
 
@@ -105,6 +113,9 @@ struct PooledTiles {
     const FloatVector value = load_some(pooled + at, count);
     return {hn::IfThenZeroElse(hn::Le(value, hn::Zero(Floats())), load_some(gradient + at, count)),
             load_bytes(position + at, count)};
+  }
+  HWY_INLINE FloatVector add(FloatVector total, int64_t row, int64_t column, int64_t channel, int64_t count) const {
+    return hn::Add(total, tile(row, column, channel, count).gradient);  // one pixel has it, the others are zero
   }
 };
 

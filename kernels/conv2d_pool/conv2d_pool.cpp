@@ -5,6 +5,7 @@
 #include "../../core/precision.h"
 #include "../../core/primitives.h"
 #include "../../core/trace.h"
+#include "../elementwise/elementwise_twins.h"
 #include "conv2d_pool_twins.h"
 
 namespace percale {

@@ -1,6 +1,7 @@
 #include "../../core/cpu/threads.h"
 #include "../conv2d/image_gradients.h"
 #include "../conv2d/slices.h"
+#include "../elementwise/elementwise_twins.h"
 #include "conv2d_pool_twins.h"
 
 namespace percale::cpu {
@@ -60,9 +61,8 @@ void convolution_pool_gradients(const ConvolutionShape& shape, const PoolGeometr
     const OutputGradient pooled{gradient.data<float>(), out.data<float>(), positions.data<uint8_t>()};
     return image_gradients(shape, pooled, x, weight, result);
   }
-  const Tensor through = Tensor::empty_like(out),
-               upstream = Tensor::empty_channels_last(pool.input_shape(), out.options());
-  relu_gradient(gradient, out, through);
+  const Tensor through = percale::relu_gradient(gradient, out);
+  const Tensor upstream = Tensor::empty_channels_last(pool.input_shape(), out.options());
   max_pool_gradient(pool, through, positions, upstream);
   convolution_gradients(shape, upstream, x, weight, result);
 }

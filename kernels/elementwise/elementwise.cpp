@@ -215,11 +215,15 @@ Tensor abs(const Tensor& x) {
                 });
 }
 
+Tensor relu_gradient(const Tensor& gradient, const Tensor& y) {
+  return masked_gradient("ThresholdBackwardBackward0", Function::relu_gradient, gradient, y);
+}
+
 Tensor relu(const Tensor& x) {
   const Operation operation{"relu"};
   const Tensor y = apply("relu", Function::relu, {x});
   return record("ReluBackward0", y, {x}, saved(y), [](const Tensors& gradients, const Saved& saved) -> Tensors {
-    return {masked_gradient("ThresholdBackwardBackward0", Function::relu_gradient, gradients[0], saved[0])};
+    return {relu_gradient(gradients[0], saved[0])};
   });
 }
 
