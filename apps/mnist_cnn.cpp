@@ -26,6 +26,7 @@ int main(int argc, char** argv) {
   program.check([&](const apps::Settings& settings) {
     if (epochs == 0 && settings.load.empty() && !settings.resume)
       throw apps::UsageError("--epochs 0 scores weights: add --load FILE");
+    if (!embeddings_file.empty()) apps::require_writable("--embeddings", embeddings_file);
   });
 
   return program.run(argc, argv, [&](const apps::Settings& settings) {
@@ -54,7 +55,7 @@ int main(int argc, char** argv) {
     auto [data, _] = train_loader.next();
     auto [output, embeddings] = model(data);
     std::cout << embeddings.shape() << '\n';                                // the shape of the embeddings
-    std::cout << embeddings[std::min<int64_t>(1, batch - 1)] << std::endl;  // the embedding of the second image
+    std::cout << embeddings[std::min<int64_t>(1, data.size(0) - 1)] << std::endl;  // the embedding of the second image
 
     const apps::Scores scores = apps::score(model, mnist.test, settings.device);
     apps::report(scores, mnist, training);

@@ -45,34 +45,53 @@ std::vector<Case> chosen_cases(Device device, const std::vector<std::string>& wa
   return chosen;
 }
 
-void print_ceilings(const Ceilings& ceilings) {
-  std::printf("this machine: ");
-  if (ceilings.operations > 0) std::printf("%.0f GFLOP/s of multiply-adds in f32, ", ceilings.operations / 1e9);
-  std::printf("copies %.1f GB/s (read + written)", ceilings.copy / 1e9);
-  if (ceilings.read > 0) std::printf(", reads %.1f, writes %.1f", ceilings.read / 1e9, ceilings.write / 1e9);
-  std::printf("\n\n%-36s %11s %8s %-13s %9s %9s %-22s %7s %7s  %s\n", "case", "ms", "ceiling", "of", "x plain",
-              "x best", "best peer", "faults", "system", "against f64");
-}
-
-void print_row(const Row& row, const std::map<std::string, PeerTiming>& peers) {
-  std::printf("%-36s %11.4f ", row.name.c_str(), row.timing.milliseconds);
-  if (row.bound.milliseconds > 0)
-    std::printf("%6.1f %% %-13s", 100 * row.bound.milliseconds / row.timing.milliseconds, row.bound.by);
-  else
-    std::printf("%8s %-13s", "-", "");
-  if (const auto peer = peers.find(row.name); peer != peers.end()) {
-    if (peer->second.plain)
-      std::printf(" %9.2f", *peer->second.plain / row.timing.milliseconds);
-    else
-      std::printf(" %9s", "-");
-    std::printf(" %9.2f %-22s", peer->second.best / row.timing.milliseconds,
-                peer->second.how.empty() ? "plain" : peer->second.how.c_str());
-  } else {
-    std::printf(" %9s %9s %-22s", "-", "-", "");
+/// What people read: a line a case, below the machine's own limits.
+class Table {
+ public:
+  Table(const std::vector<Case>& cases, std::map<std::string, PeerTiming> peers) : peers_(std::move(peers)) {
+    for (const Case& one : cases) width_ = std::max(width_, static_cast<int>(one.name.size()));
   }
-  std::printf(" %7.2f %7.2f  %s\n", row.timing.page_faults, row.timing.system_allocations, row.check.c_str());
-  std::fflush(stdout);
-}
+
+  void print_head(const Ceilings& ceilings) const {
+    std::printf("this machine: ");
+    if (ceilings.operations > 0) std::printf("%.0f GFLOP/s of multiply-adds in f32, ", ceilings.operations / 1e9);
+    std::printf("copies %.1f GB/s (read + written)", ceilings.copy / 1e9);
+    if (ceilings.read > 0) std::printf(", reads %.1f, writes %.1f", ceilings.read / 1e9, ceilings.write / 1e9);
+    std::printf("\n\n%-*s %10s %8s %-12s ", width_, "case", "ms", "ceiling", "of");
+    if (!peers_.empty()) std::printf("%8s %8s %-22s ", "x plain", "x best", "best peer");
+    std::printf("%7s %7s  %s\n", "faults", "system", "against f64");
+    std::fflush(stdout);
+  }
+
+  void print(const Row& row) const {
+    std::printf("%-*s %10.4f ", width_, row.name.c_str(), row.timing.milliseconds);
+    if (row.bound.milliseconds > 0)
+      std::printf("%6.1f %% %-12s ", 100 * row.bound.milliseconds / row.timing.milliseconds, row.bound.by);
+    else
+      std::printf("%8s %-12s ", "-", "");
+    if (!peers_.empty()) print_peer(row);
+    std::printf("%7.2f %7.2f  %s\n", row.timing.page_faults, row.timing.system_allocations, row.check.c_str());
+    std::fflush(stdout);
+  }
+
+ private:
+  void print_peer(const Row& row) const {
+    const auto entry = peers_.find(row.name);
+    if (entry == peers_.end()) {
+      std::printf("%8s %8s %-22s ", "-", "-", "");
+      return;
+    }
+    const PeerTiming& peer = entry->second;
+    if (peer.plain)
+      std::printf("%8.2f ", *peer.plain / row.timing.milliseconds);
+    else
+      std::printf("%8s ", "-");
+    std::printf("%8.2f %-22s ", peer.best / row.timing.milliseconds, peer.how.empty() ? "plain" : peer.how.c_str());
+  }
+
+  std::map<std::string, PeerTiming> peers_;
+  int width_ = 4;
+};
 
 void print_json(const Row& row, const Ceilings& ceilings, const apps::Settings& settings) {
   nlohmann::ordered_json object = {{"case", row.name},
@@ -112,10 +131,10 @@ int main(int argc, char** argv) {
       for (const Case& one : cases) std::printf("%s\n", one.name.c_str());
       return;
     }
-    const auto peers = compare.empty() ? std::map<std::string, PeerTiming>() : read_peers(compare);
+    const Table table(cases, compare.empty() ? std::map<std::string, PeerTiming>() : read_peers(compare));
     apps::note(settings, settings.where);
     const Ceilings ceilings = measure_ceilings(settings.device);
-    if (!json) print_ceilings(ceilings);
+    if (!json) table.print_head(ceilings);
     bool wrong = false;
     for (const Case& one : cases) {
       Prepared prepared = one.prepare();
@@ -125,7 +144,7 @@ int main(int argc, char** argv) {
               .check = {}};
       if (prepared.check) row.check = prepared.check();
       wrong = wrong || row.check.starts_with("WRONG");
-      json ? print_json(row, ceilings, settings) : print_row(row, peers);
+      json ? print_json(row, ceilings, settings) : table.print(row);
     }
     if (wrong) throw Error("an answer is further from f64's than its specification allows");
   });

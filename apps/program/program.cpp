@@ -160,16 +160,8 @@ struct Program::State {
                                      {"--checkpoint", settings.checkpoint},
                                      {"--metrics", settings.metrics},
                                      {"--picture", settings.picture},
-                                     {"--trace", settings.trace}}) {
-      if (path.empty()) continue;
-      const std::filesystem::path folder = std::filesystem::absolute(path).parent_path();
-      if (std::filesystem::is_directory(path))
-        throw Error(std::string(flag) + " " + path + ": is a folder; name a file");
-      if (!std::filesystem::is_directory(folder))
-        throw Error(std::string(flag) + " " + path + ": there is no folder " + folder.string());
-      if (access(folder.c_str(), W_OK) != 0)
-        throw Error(std::string(flag) + " " + path + ": the folder " + folder.string() + " is not writable");
-    }
+                                     {"--trace", settings.trace}})
+      if (!path.empty()) require_writable(flag, path);
   }
 
   /// Device, threads, precision and seed, as the flags ask.
@@ -331,6 +323,15 @@ int Program::run(int argc, char** argv, const std::function<void(const Settings&
   } catch (const std::exception& error) {
     return state.complain(error.what(), 1);
   }
+}
+
+void require_writable(const std::string& flag, const std::string& path) {
+  const std::filesystem::path folder = std::filesystem::absolute(path).parent_path();
+  if (std::filesystem::is_directory(path)) throw Error(flag + " " + path + ": is a folder; name a file");
+  if (!std::filesystem::is_directory(folder))
+    throw Error(flag + " " + path + ": there is no folder " + folder.string());
+  if (access(folder.c_str(), W_OK) != 0)
+    throw Error(flag + " " + path + ": the folder " + folder.string() + " is not writable");
 }
 
 void note(const Settings& settings, const std::string& line) {

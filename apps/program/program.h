@@ -84,6 +84,9 @@ class Program {
   std::unique_ptr<State> state_;
 };
 
+/// An error that names `flag` unless a file can be written at `path`: better known before the work than after it.
+void require_writable(const std::string& flag, const std::string& path);
+
 /// One line on stderr that is no result: where it computes, that it resumes. Silent under --quiet.
 void note(const Settings& settings, const std::string& line);
 

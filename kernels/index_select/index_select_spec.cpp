@@ -24,7 +24,7 @@ const Specs index_select_specs = {
      .inputs = {real({"rows", "columns"}), index_input("rows", {"count"})},
      .sizes = {{4, 3, 5}, {1, 1, 1}, {3, 4, 0}, {5, 0, 2}, {2, 8, 70}, {37, 133, 40}, {9, 16, 33}},
      .dtypes = {f32, f64, f16, bf16}, .half_tolerance = 2e-2, .second_gradient = true, .errors = errors(),
-     .timings = {{.name = "index_select.60kx784.64", .sizes = {60'000, 784, 64}}}},
+     .timings = {{.name = "index_select.60kx784.64", .sizes = {60'000, 784, 64}, .bytes = 2.0 * 64 * 784 * 4}}},
     {.name = "index_select of columns", .run = [](const Tensors& in) { return index_select(in[0], -1, in[1]); },
      .inputs = {real({"rows", "columns"}), index_input("columns", {"count"}, i32)}, .sizes = {{4, 3, 5}, {17, 5, 70}},
      .second_gradient = true},

@@ -75,6 +75,7 @@ TEST(Usage, WrongValuesAreToldWhatIsRight) {
 
 TEST(Usage, WhatTheEnvironmentLacksIsSaid) {
   expect_refused("mnist_cnn", {"--save", "/nowhere/at/all.safetensors"}, 1, "there is no folder /nowhere/at");
+  expect_refused("mnist_cnn", {"--embeddings", "/tmp"}, 1, "/tmp: is a folder");
   expect_refused("mnist_cnn", {"--load", "/nowhere.safetensors"}, 1, "/nowhere.safetensors");
   expect_refused("mnist_cnn", {"--data", "/nowhere"}, 1, "/nowhere");
   expect_refused("percale_bench", {"--compare", "/nowhere.jsonl"}, 1, "/nowhere.jsonl");

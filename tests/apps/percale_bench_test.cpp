@@ -1,0 +1,76 @@
+// percale_bench: rows, checks, and the comparison with somebody else's.
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <regex>
+#include <sstream>
+
+#include "../../core/io/file.h"
+#include "run_program.h"
+
+namespace percale {
+namespace {
+
+using testing::Folder;
+using testing::Ran;
+using testing::run_program;
+
+TEST(PercaleBench, PrintsJsonWithThePeersKeys) {
+  const Ran ran = run_program(
+      "percale_bench", {"linear_relu.64x784x128", "--json", "--seconds", "0.02", "--device", "cpu", "--threads", "1"});
+  ASSERT_EQ(ran.code, 0) << ran.error;
+  const auto row = nlohmann::json::parse(ran.out);
+  EXPECT_EQ(row["case"], "linear_relu.64x784x128");
+  EXPECT_EQ(row["threads"], 1);
+  EXPECT_EQ(row["version"], PERCALE_VERSION);
+  EXPECT_GT(row["ms"].get<double>(), 0);
+  EXPECT_GT(row["ceiling_share"].get<double>(), 0);
+  EXPECT_EQ(row["system_allocations"].get<double>(), 0);
+  EXPECT_LT(std::stod(row["checked"].get<std::string>()), 1e-5);
+}
+
+TEST(PercaleBench, ComparesWithThePlainAndTheBestOfAPeersVariants) {
+  const Folder folder;
+  io::write_file(folder / "peer.jsonl",
+                 "{\"case\": \"linear_relu.64x784x128\", \"ms\": 1000.0, \"threads\": 2, \"torch\": \"2\"}\n"
+                 "{\"case\": \"linear_relu.64x784x128.compiled\", \"ms\": 500.0}\n"
+                 "{\"case\": \"linear_relu.64x784x128.fused\", \"error\": \"no such thing\"}\n"
+                 "{\"case\": \"linear_relu.64x784x128.bf16.fused\", \"ms\": 0.000001}\n");
+  const Ran ran = run_program("percale_bench", {"linear_relu.64x784x128", "--compare", folder / "peer.jsonl",
+                                                "--seconds", "0.02", "--device", "cpu"});
+  ASSERT_EQ(ran.code, 0) << ran.error;
+  std::smatch match;
+  ASSERT_TRUE(std::regex_search(ran.out, match,
+                                std::regex("linear_relu.64x784x128 +([0-9.]+) .* ([0-9.]+) +([0-9.]+) compiled")))
+      << ran.out;
+  EXPECT_NEAR(std::stod(match[2]) / std::stod(match[3]), 2, 0.01);
+  EXPECT_NEAR(std::stod(match[1]) * std::stod(match[2]) / 1000, 1, 0.01);
+}
+
+TEST(PercaleBench, ListsItsCases) {
+  const Ran ran = run_program("percale_bench", {"--list"});
+  EXPECT_EQ(ran.code, 0);
+  for (const char* name :
+       {"cnn.b64", "cnn.forward.b64", "cnn.forward.b1", "image_encoder.b8", "linear_relu.1x4096x4096", "adam.25.6M"})
+    EXPECT_NE(("\n" + ran.out).find(std::string("\n") + name + "\n"), std::string::npos) << name;
+}
+
+/// A steady training step asks the system for nothing: no memory, no pages.
+TEST(PercaleBench, ASteadyStepMeetsNoPageFaultAndNoAllocation) {
+  const Ran ran = run_program("percale_bench", {"cnn.b64", "--json", "--seconds", "1.5", "--device", "cpu"});
+  ASSERT_EQ(ran.code, 0) << ran.error;
+  const auto row = nlohmann::json::parse(ran.out);
+  EXPECT_EQ(row["system_allocations"].get<double>(), 0);
+  EXPECT_LT(row["page_faults"].get<double>(), 1);
+}
+
+TEST(PercaleBench, RefusesWhatIsNoJson) {
+  const Folder folder;
+  io::write_file(folder / "peer.jsonl", "case ms\n");
+  const Ran ran = run_program("percale_bench", {"--compare", folder / "peer.jsonl"});
+  EXPECT_EQ(ran.code, 1);
+  EXPECT_NE(ran.error.find("line 1"), std::string::npos) << ran.error;
+}
+
+}  // namespace
+}  // namespace percale
