@@ -24,7 +24,7 @@ has() { command -v "$1" > /dev/null 2>&1; }
 fail() { printf 'bootstrap.sh: %s\n' "$*" >&2; exit 1; }
 
 packages_to_build=(g++ cmake ninja-build pkg-config ca-certificates libdnnl-dev ocl-icd-opencl-dev libhwy-dev libfmt-dev
-  nlohmann-json3-dev zlib1g-dev libcurl4-openssl-dev libcairo2-dev libcli11-dev libbenchmark-dev)
+  nlohmann-json3-dev zlib1g-dev libcurl4-openssl-dev libcairo2-dev libutf8proc-dev libcli11-dev libbenchmark-dev)
 packages_to_test=(libgtest-dev libboost-context-dev clang-16 libomp-16-dev libclang-rt-16-dev)
 
 # Asks apt for what is missing, or says what to install where it may not.

@@ -52,6 +52,7 @@
 #include "nn/picture/picture.h"
 #include "nn/sequential.h"
 #include "nn/summary.h"
+#include "nn/text/vocabulary.h"
 #include "nn/train/checkpoint.h"
 #include "nn/train/interrupt.h"
 #include "nn/train/metrics.h"

@@ -8,8 +8,9 @@ find_package(ZLIB REQUIRED)
 find_package(CURL REQUIRED)  # its headers: a download opens the library, whose two dozen friends nobody else should pay for
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(cairo REQUIRED IMPORTED_TARGET cairo)
+pkg_check_modules(utf8proc REQUIRED IMPORTED_TARGET libutf8proc)
 
-set(PERCALE_LIBRARIES DNNL::dnnl hwy::hwy OpenMP::OpenMP_CXX fmt::fmt ZLIB::ZLIB PkgConfig::cairo
+set(PERCALE_LIBRARIES DNNL::dnnl hwy::hwy OpenMP::OpenMP_CXX fmt::fmt ZLIB::ZLIB PkgConfig::cairo PkgConfig::utf8proc
                       $<BUILD_INTERFACE:nlohmann_json::nlohmann_json> ${CMAKE_DL_LIBS})
 if(PERCALE_GPU STREQUAL "cuda")
   list(APPEND PERCALE_LIBRARIES CUDA::cudart_static)

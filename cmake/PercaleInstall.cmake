@@ -34,7 +34,7 @@ list(TRANSFORM PERCALE_DEFINITIONS PREPEND -D OUTPUT_VARIABLE percale_pc_definit
 list(JOIN percale_pc_definitions " " percale_pc_definitions)
 set(percale_pc_libraries)
 if(percale_type STREQUAL "STATIC_LIBRARY")
-  set(percale_pc_libraries "-ldnnl -lhwy -lfmt -lz -lcairo ${OpenMP_CXX_FLAGS} -lstdc++ -ldl -lm")
+  set(percale_pc_libraries "-ldnnl -lhwy -lfmt -lz -lcairo -lutf8proc ${OpenMP_CXX_FLAGS} -lstdc++ -ldl -lm")
   if(PERCALE_GPU STREQUAL "cuda")
     string(APPEND percale_pc_libraries " -L${CUDAToolkit_LIBRARY_DIR} -lcudart_static -lrt -lpthread")
   elseif(PERCALE_GPU STREQUAL "emulator")

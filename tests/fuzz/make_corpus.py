@@ -185,7 +185,32 @@ def make_checkpoint():
         write("checkpoint", name, data)
 
 
+def make_vocabulary():
+    cases = {
+        "three": b"vocabulary 3 7\nthe 9\ncat 2\ndog 2\n",
+        "text": "The cat\nand the \u00c4pfel\t\u0416uk\r\n".encode(),
+        "empty": b"",
+        "none": b"vocabulary 0 7\n",
+        "twice": b"vocabulary 2 0\na 2\na 1\n",
+        "rising": b"vocabulary 2 0\na 1\nb 2\n",
+        "zero": b"vocabulary 1 0\na 0\n",
+        "overflow": b"vocabulary 1 18446744073709551616\na 1\n",
+        "many": b"vocabulary 18446744073709551615 0\na 1\n",
+        "no_number": b"vocabulary 1 0\na b\n",
+        "no_word": b"vocabulary 1 0\n 1\n",
+        "space": b"vocabulary 1 0\na\tb 1\n",
+        "more": b"vocabulary 1 0\na 1\nb 1\n",
+        "no_line_end": b"vocabulary 1 0\na 1",
+        "latin1": b"caf\xe9 au lait",
+        "nul": b"a b\0c",
+        "long": b"a" * 1001 + b" b " + b"c" * 1000,
+    }
+    for name, data in cases.items():
+        write("vocabulary", name, data)
+
+
 make_safetensors()
+make_vocabulary()
 make_checkpoint()
 make_npy()
 make_idx()
