@@ -209,6 +209,32 @@ def make_vocabulary():
         write("vocabulary", name, data)
 
 
+def make_csv():
+    cases = {
+        "plain": b"a,b\n1,x\n2,y\n",
+        "quotes": b'a,"b,c"\r\n"x ""y""","one\r\ntwo"\r\n,""\r\n',
+        "mark": b"\xef\xbb\xbf\"a\",b\r1,2\r\r 3 ,4",
+        "numbers": b"a,b,c,d,e\n1,1.5,9223372036854775808,True,99999999999999999999\n-2,1e400,1,false,-1\n,nan,2,,NA\n",
+        "overflow": b"a,b\n9223372036854775808,1e-400\n-1,-inf\n",
+        "names": b",a,a,a.1\nx,y,z,\n",
+        "one": b"a\n\"\"\n \n\" \"\n",
+        "letters": "é,日本\n😀,ß\n".encode(),
+        "no_rows": b"a,b\n",
+        "no_header": b"1,2\n3,4\n",
+        "unclosed": b'a,b\n1,"x\n',
+        "behind": b'a,b\n1,"x"y\n',
+        "short": b"a,b\n1\n",
+        "long": b"a,b\n1,2,3\n",
+        "latin": b"a,b\n1,caf\xe9\n",
+        "nul": b"a,b\n1,\0\n",
+        "packed": packed(b"a,b\n1,x\n2,y\n"),
+        "empty": b"",
+    }
+    for name, data in cases.items():
+        write("csv", name, data)
+
+
+make_csv()
 make_safetensors()
 make_vocabulary()
 make_checkpoint()
