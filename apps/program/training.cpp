@@ -73,7 +73,10 @@ struct Training::State {
   ProfileWindow window{settings};
   train::ProgressBar bar{loader.count(), {.enabled = !settings.quiet}};
   std::unique_ptr<train::MetricsFile> metrics = {};
-  std::function<double()> accuracy = {};
+  std::function<double()> measure = {};
+  std::string measure_name = {};
+  std::function<void(int64_t)> before_step = {};
+  io::SafetensorsOptions weights = {};
 
   Tensor loss_sum = zeros({1}, {f32, settings.device});  ///< of the steps of this epoch
   double mean_loss = NAN;                                ///< of the last whole epoch
@@ -134,6 +137,7 @@ struct Training::State {
   Tensor take_step(const Step& body) {
     const int64_t number = step(), size = loader.next_batch_size();
     window.before_step(number);
+    if (before_step) before_step(number);
     Tensor loss;
     {
       const TraceRange range("step " + std::to_string(number));
@@ -192,7 +196,7 @@ struct Training::State {
     loader.start_epoch(epoch);
     if (!metrics) return;
     train::Metrics fields = {{"epoch", epoch}, {"loss", mean_loss}};
-    if (accuracy) fields.push_back({"test_accuracy", accuracy()});
+    if (measure) fields.push_back({measure_name, measure()});
     fields.push_back({"images_per_s", static_cast<double>(images - images_before) / (seconds - seconds_before)});
     metrics->append(fields);
   }
@@ -209,7 +213,14 @@ Training::Training(const Settings& settings, int64_t epochs, const nn::Module& m
 
 Training::~Training() = default;
 
-void Training::measure_epochs(std::function<double()> accuracy) { state_->accuracy = std::move(accuracy); }
+void Training::measure_epochs(std::function<double()> measure, std::string name) {
+  state_->measure = std::move(measure);
+  state_->measure_name = std::move(name);
+}
+
+void Training::before_steps(std::function<void(int64_t)> work) { state_->before_step = std::move(work); }
+
+void Training::describe_weights(io::Metadata metadata) { state_->weights.metadata.merge(metadata); }
 
 void Training::run(const Step& step) {
   State& state = *state_;
@@ -221,7 +232,7 @@ void Training::run(const Step& step) {
   state.window.close();
   if (trains && !state.settings.quiet) std::cout << "Training complete!" << std::endl;
   if (trains && !state.settings.checkpoint.empty()) state.save_checkpoint();
-  if (!state.settings.save.empty()) io::save_safetensors(state.settings.save, state.model.state_dict());
+  if (!state.settings.save.empty()) io::save_safetensors(state.settings.save, state.model.state_dict(), state.weights);
 }
 
 void Training::finish(train::Metrics numbers) {

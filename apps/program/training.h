@@ -26,8 +26,12 @@ class Training {
   ~Training();
   Training(const Training&) = delete;
 
-  /// With --metrics, `accuracy` is called after each epoch and written as its test_accuracy.
-  void measure_epochs(std::function<double()> accuracy);
+  /// With --metrics, `measure` is called after each epoch and written under `name`.
+  void measure_epochs(std::function<double()> measure, std::string name = "test_accuracy");
+  /// `work` is called before each step with its number, counted from the very beginning: for learning rates.
+  void before_steps(std::function<void(int64_t step)> work);
+  /// What --save writes beside the weights.
+  void describe_weights(io::Metadata metadata);
 
   /// Prints one line an epoch; throws Interrupted, after a checkpoint, where the user asks to stop. Writes --save.
   void run(const Step& step);

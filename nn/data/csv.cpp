@@ -1,5 +1,7 @@
 #include "csv.h"
 
+#include <utf8proc.h>
+
 #include <algorithm>
 #include <set>
 
@@ -12,33 +14,19 @@ namespace {
 constexpr size_t buffer_size = 1 << 16, most_bytes_a_row = 16 << 20;
 constexpr int at_end = -1;
 
-/// The length of the character at the front of `text` in well-formed UTF-8 (Unicode, table 3-7); 0 if there is none.
-size_t utf8_length(std::string_view text) {
-  const auto byte = [&](size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
-  const auto continues = [&](size_t i) { return byte(i) >= 0x80 && byte(i) <= 0xbf; };
-  const unsigned first = byte(0), second = byte(1);
-  if (first < 0x80) return 1;
-  if (first < 0xc2) return 0;
-  if (first < 0xe0) return continues(1) ? 2 : 0;
-  if (first < 0xf0) {
-    const bool is_overlong = first == 0xe0 && second < 0xa0, is_surrogate = first == 0xed && second > 0x9f;
-    return continues(1) && continues(2) && !is_overlong && !is_surrogate ? 3 : 0;
-  }
-  const bool is_outside = first > 0xf4 || (first == 0xf0 && second < 0x90) || (first == 0xf4 && second > 0x8f);
-  return continues(1) && continues(2) && continues(3) && !is_outside ? 4 : 0;
-}
-
 /// Where `text` stops to be UTF-8, or its size.
 size_t utf8_end(std::string_view text) {
+  const auto* bytes = reinterpret_cast<const utf8proc_uint8_t*>(text.data());
   size_t at = 0;
   while (at < text.size()) {
-    if (static_cast<unsigned char>(text[at]) < 0x80) {
+    if (bytes[at] < 0x80) {
       ++at;
       continue;
     }
-    const size_t length = utf8_length(text.substr(at));
-    if (length == 0) return at;
-    at += length;
+    utf8proc_int32_t letter = 0;
+    const auto length = utf8proc_iterate(bytes + at, static_cast<utf8proc_ssize_t>(text.size() - at), &letter);
+    if (length <= 0) return at;
+    at += static_cast<size_t>(length);
   }
   return at;
 }

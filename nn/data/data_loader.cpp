@@ -54,18 +54,23 @@ struct DataLoader::Ahead {
 
 DataLoader::~DataLoader() = default;
 
-DataLoader::DataLoader(const LabelledImages& data, const DataLoaderOptions& options) : options_(options) {
-  const Tensor &images = data.images, &labels = data.labels;
+DataLoader::DataLoader(const LabelledImages& data, const DataLoaderOptions& options)
+    : DataLoader(data.labels, options) {
+  const Tensor& images = data.images;
   require(images.defined() && images.rank() == 4 && images.dtype() == u8 && images.numel() > 0, "data_loader",
           "images must be u8 [count, C, H, W] and not empty, got {} of {}", images.defined() ? images.shape() : Shape{},
           images.defined() ? images.dtype() : u8);
-  require(labels.defined() && labels.rank() == 1 && labels.dtype() == i64 && labels.size(0) == images.size(0),
-          "data_loader", "labels must be i64 [{}], got {} of {}", images.size(0),
-          labels.defined() ? labels.shape() : Shape{}, labels.defined() ? labels.dtype() : i64);
-  require(options.batch_size >= 1, "data_loader", "batch_size must be at least 1, got {}", options.batch_size);
-  require(!options.drop_last || options.batch_size <= images.size(0), "data_loader",
-          "with drop_last, {} images make no batch of {}", images.size(0), options.batch_size);
+  require(images.size(0) == count(), "data_loader", "labels must be i64 [{}], got {}", images.size(0), labels_.shape());
   images_ = images.contiguous().to(options.device);
+}
+
+DataLoader::DataLoader(const Tensor& labels, const DataLoaderOptions& options) : options_(options) {
+  require(labels.defined() && labels.rank() == 1 && labels.dtype() == i64 && labels.numel() > 0, "data_loader",
+          "labels must be i64 [count] and not empty, got {} of {}", labels.defined() ? labels.shape() : Shape{},
+          labels.defined() ? labels.dtype() : i64);
+  require(options.batch_size >= 1, "data_loader", "batch_size must be at least 1, got {}", options.batch_size);
+  require(!options.drop_last || options.batch_size <= labels.size(0), "data_loader",
+          "with drop_last, {} rows make no batch of {}", labels.size(0), options.batch_size);
   labels_ = labels.contiguous().to(options.device);
   order_ = Tensor::empty({count()}, {i64, options.device});
   cursor_ = Tensor::empty({1}, {i64, options.device});
@@ -106,7 +111,9 @@ DataLoader::Iterator DataLoader::begin() {
   return Iterator(*this);
 }
 
-Tensor DataLoader::gather(const Tensor& rows) const { return image_batch(images_, rows, options_.mean, options_.std); }
+Tensor DataLoader::gather(const Tensor& rows) const {
+  return !images_.defined() ? rows : image_batch(images_, rows, options_.mean, options_.std);
+}
 
 Tensor DataLoader::take_prefetched(const Tensor& rows, int64_t step) {
   const bool ready = ahead_ && ahead_->position == LoaderPosition{epoch_, step};

@@ -22,7 +22,7 @@ struct DataLoaderOptions {
 };
 
 struct Batch {
-  Tensor images;  ///< f32 [batch, C, H, W], channels-last, normalised
+  Tensor images;  ///< f32 [batch, C, H, W], channels-last, normalised; or i64 [batch], the numbers of the rows
   Tensor labels;  ///< i64 [batch]
 };
 
@@ -46,6 +46,9 @@ class DataLoader {
  public:
   /// Errors: images not u8 [count, C, H, W], labels not i64 [count], none of them, or a batch size below 1.
   explicit DataLoader(const LabelledImages& data, const DataLoaderOptions& options = {});
+  /// Of data that are no images: deals out {numbers of rows, their labels}, with which index_select fetches the rest.
+  /// Errors: labels not i64 [count], none of them, or a batch size below 1.
+  explicit DataLoader(const Tensor& labels, const DataLoaderOptions& options = {});
 
   ~DataLoader();
   DataLoader(const DataLoader&) = delete;
@@ -54,13 +57,13 @@ class DataLoader {
   Batch next();
   void start_epoch(int64_t epoch) { set_position({epoch, 0}); }
 
-  int64_t count() const { return images_.size(0); }
+  int64_t count() const { return labels_.size(0); }
   /// Batches an epoch.
   int64_t steps() const;
   int64_t epoch() const { return epoch_; }
   int64_t step() const { return first_step_ + static_cast<int64_t>(cursor_.version() - first_version_); }
   bool epoch_is_over() const { return step() >= steps(); }
-  /// Images in the batch that `next()` gives; that of a new epoch, if this one is over.
+  /// Rows in the batch that `next()` gives; that of a new epoch, if this one is over.
   int64_t next_batch_size() const;
   LoaderPosition position() const { return {epoch(), step()}; }
   /// Goes to a position, of a checkpoint for instance; the next loop goes on from there.
@@ -89,8 +92,8 @@ class DataLoader {
   Tensor take_prefetched(const Tensor& rows, int64_t step);
 
   DataLoaderOptions options_;
-  Tensor images_, labels_;
-  Tensor order_, cursor_;  ///< i64 on the device: this epoch's rows, and how many have been taken
+  Tensor images_, labels_;  ///< no images: rows are dealt out by number
+  Tensor order_, cursor_;   ///< i64 on the device: this epoch's rows, and how many have been taken
   int64_t epoch_ = -1;
   int64_t first_step_ = 0;      ///< the step at which the cursor was set,
   uint64_t first_version_ = 0;  ///< and its memory's version then: each batch, replayed or not, raises it by one

@@ -114,6 +114,25 @@ TEST(DataLoader, PrefetchedBatchesAreTheSame) {
   }
 }
 
+TEST(DataLoader, DealsOutRowsOfDataThatAreNoImages) {
+  const Tensor labels = arange(10, 21);
+  DataLoader loader(labels, {.batch_size = 4, .shuffle = true, .seed = 3});
+  std::vector<int64_t> seen;
+  for (auto [rows, batch_labels] : loader) {
+    EXPECT_EQ(rows.dtype(), i64);
+    for (int64_t i = 0; i < rows.numel(); ++i) {
+      EXPECT_EQ(batch_labels.data<int64_t>()[i], rows.data<int64_t>()[i] + 10);
+      seen.push_back(rows.data<int64_t>()[i]);
+    }
+  }
+  EXPECT_FALSE(std::is_sorted(seen.begin(), seen.end()));
+  std::sort(seen.begin(), seen.end());
+  ASSERT_EQ(seen.size(), 11u);
+  for (int64_t i = 0; i < 11; ++i) EXPECT_EQ(seen[static_cast<size_t>(i)], i);
+  EXPECT_THROW(DataLoader(zeros({0}, {i64, cpu_device})), Error);
+  EXPECT_THROW(DataLoader(zeros({3})), Error);
+}
+
 TEST(DataLoader, RefusesWhatItCannotDeal) {
   EXPECT_THROW(DataLoader({zeros({3, 2, 2}, {u8, cpu_device}), zeros({3}, {i64, cpu_device})}), Error);
   EXPECT_THROW(DataLoader({zeros({3, 1, 2, 2}), zeros({3}, {i64, cpu_device})}), Error);
