@@ -31,6 +31,7 @@
 #include "kernels/pooling/pooling.h"
 #include "kernels/random/random.h"
 #include "kernels/reduction/reduction.h"
+#include "kernels/skip_gram/skip_gram.h"
 #include "kernels/softmax/softmax.h"
 #include "nn/clip_grad.h"
 #include "nn/data/categories.h"

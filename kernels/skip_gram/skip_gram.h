@@ -1,0 +1,57 @@
+// Word vectors by skip-gram and CBOW with negative sampling: one fused step over a piece of text.
+#pragma once
+
+#include "../../core/tensor.h"
+
+namespace percale {
+
+/// How often words are looked at, and how likely each is drawn as noise. On the device of the tables.
+struct WordSampler {
+  Tensor keep;    ///< f32 [words]: the probability that an occurrence is kept (subsampling of frequent words)
+  Tensor accept;  ///< f32 [words]: of the alias table: the probability that a drawn entry stands for itself
+  Tensor alias;   ///< i32 [words]: what it stands for otherwise
+
+  WordSampler to(Device device) const { return {keep.to(device), accept.to(device), alias.to(device)}; }
+};
+
+/// From the words' counts, i64 [words] on the CPU, none negative and not all zero:
+/// kept with probability (sqrt(f / sample) + 1) * sample / f, f being a word's share of the text (word2vec's formula; 0
+/// keeps all), and drawn in proportion to count^power by a table of Walker's (A. J. Walker 1977; M. D. Vose 1991).
+WordSampler word_sampler(const Tensor& counts, double sample = 1e-3, double power = 0.75);
+
+enum class WordModel {
+  skip_gram,  ///< each word around a centre predicts it
+  cbow,       ///< the mean of the words around a centre predicts it
+};
+
+struct SkipGramOptions {
+  WordModel model = WordModel::skip_gram;
+  int64_t window = 5;    ///< words on each side, at most: each centre draws 1 to `window`
+  int64_t negative = 5;  ///< noise words, drawn once a centre and shared by the words around it
+  int64_t batch = 1024;  ///< centres whose gradients are taken at the same tables
+  int64_t crowd = 16;    ///< a row that more than so many share in a batch takes their mean times this number
+  bool fast = false;     ///< lock-free: centres one by one on all threads at once. Other bytes each run
+};
+
+/// Losses are taken at every so manieth word.
+inline constexpr int64_t skip_gram_loss_every = 16;
+
+/// Moves `input` and `output` (f32 [words, width], contiguous, changed in place) by one step of gradient descent on
+///
+///     -log sigmoid(x . y) - sum over noise words n of log sigmoid(-x . y_n)
+///
+/// for each kept word of `text` as centre (y its row of `output`) and each x (rows of `input`) around it: Mikolov and
+/// others, "Distributed Representations of Words and Phrases and their Compositionality" (2013), equation 4. With the
+/// noise shared by a centre, its gradients are small matrix products (Ji and others, "Parallelizing Word2Vec in Shared
+/// and Distributed Memory", 2016). A noise word that is the centre does not count.
+///
+/// `text` is i32 [count]: rows, and -1 where a sentence ends. The centre at position p is in batch p mod
+/// ceil(count / batch): neighbours, which share words, are in different ones. Batches follow each other, and the
+/// centres of one see the same tables. `learning_rate` is one f64 on the device.
+///
+/// Returns f32 [ceil(count / 16)]: for positions 0, 16, ... the sum of the above, or 0 where there is no centre.
+/// Errors: shapes, dtypes, options out of range; a row that is not in the tables (which are then untouched).
+Tensor skip_gram(const Tensor& input, const Tensor& output, const Tensor& text, const WordSampler& sampler,
+                 const Tensor& learning_rate, const SkipGramOptions& options = {});
+
+}  // namespace percale

@@ -1,0 +1,43 @@
+// The centres of each batch with the rows that they share, for skip_gram's deterministic mode on the CPU.
+#pragma once
+
+#include <vector>
+
+#include "skip_gram_windows.h"
+
+namespace percale::cpu {
+
+/// A batch's rows of one table: a slot for each different one.
+struct BatchRows {
+  int32_t* rows;  ///< the row of a slot
+  float* share;   ///< what of a row's summed steps is taken: all, or less where more than a crowd share it
+  int count;
+};
+
+/// One batch: centre j has contexts[j] slots of input rows at context + j * most_contexts, and `outputs` slots of
+/// output rows at output + j * outputs. Where `drawn` has -1 the slot is the centre's own, and its steps are 0.
+struct Batch {
+  int centres;
+  const int32_t* positions;
+  const int32_t* contexts;
+  const int32_t* context;
+  const int32_t* output;
+  BatchRows input_rows, output_rows;
+};
+
+class Plan {
+ public:
+  Plan(const SkipGramCall& call, const Windows& windows);
+
+  int64_t batches() const { return static_cast<int64_t>(batches_.size()); }
+  const Batch& operator[](int64_t index) const { return batches_[static_cast<size_t>(index)]; }
+
+ private:
+  void plan(const SkipGramCall& call, const Windows& windows, int64_t index);
+
+  std::vector<Batch> batches_;
+  Tensor numbers_, shares_;
+  int64_t each_, shares_each_;  ///< numbers and shares a batch
+};
+
+}  // namespace percale::cpu

@@ -1,0 +1,51 @@
+// What the two twins of skip_gram implement, and how both draw. Shapes, dtypes and devices are checked before.
+#pragma once
+
+#include "../../core/random.h"
+#include "skip_gram.h"
+
+namespace percale {
+
+/// One call: `losses` is to be written.
+struct SkipGramCall {
+  const Tensor& input;
+  const Tensor& output;
+  const Tensor& text;
+  const WordSampler& sampler;
+  const Tensor& learning_rate;
+  const SkipGramOptions& options;
+  RandomKey key;
+  const Tensor& losses;
+
+  int64_t batches() const { return (text.numel() + options.batch - 1) / options.batch; }
+};
+
+inline constexpr const char* no_row_message =
+    "row {value} at position {position} of the text is out of range for {bound} words";
+
+// A position of the text has `draw_blocks` blocks of four random words of its own: the first says whether it is kept
+// and how far its window reaches, the others give two words a noise word.
+PERCALE_HOST_DEVICE inline int draw_blocks(int negative) { return 1 + (2 * negative + 3) / 4; }
+
+PERCALE_HOST_DEVICE inline bool is_kept(uint32_t bits, float keep) { return uniform_from_bits(bits) < keep; }
+
+/// 1 to `window`.
+PERCALE_HOST_DEVICE inline int window_reach(uint32_t bits, int window) {
+  return 1 + static_cast<int>(uint64_t{bits} * static_cast<uint64_t>(window) >> 32);
+}
+
+/// A word in proportion to count^power.
+PERCALE_HOST_DEVICE inline int32_t noise_word(uint32_t which, uint32_t chance, const float* accept,
+                                              const int32_t* alias, int64_t words) {
+  const auto entry = static_cast<int64_t>(uint64_t{which} * static_cast<uint64_t>(words) >> 32);
+  return uniform_from_bits(chance) < accept[entry] ? static_cast<int32_t>(entry) : alias[entry];
+}
+
+namespace cpu {
+void skip_gram(const SkipGramCall& call);
+}
+namespace cuda {
+void skip_gram(const SkipGramCall& call);
+}
+
+}  // namespace percale
