@@ -93,6 +93,26 @@ void record_node(const char* name, std::span<Tensor> outputs, const TensorRefere
   }
 }
 
+Tensor record_rows(const char* name, Tensor output, const Tensor& table, const Tensor& index,
+                   const TensorReferences& saved, Backward backward) {
+  if (!should_record({table})) return output;
+  require(table.is_leaf(), name, "a row-sparse gradient needs a table that is a leaf, this is the output of {}",
+          table.grad_fn());
+  record_node(name, {&output, 1}, {table}, saved, std::move(backward));
+  AutogradAccess::part(output)->node->row_index = index;
+  return output;
+}
+
+const std::vector<RowGradient>& row_gradients(const Tensor& table) {
+  static const std::vector<RowGradient> none;
+  const auto& part = AutogradAccess::part(table);
+  return part ? part->row_gradients : none;
+}
+
+void clear_row_gradients(const Tensor& table) {
+  if (const auto& part = AutogradAccess::part(table)) part->row_gradients.clear();
+}
+
 void require_writable(const char* operation, const Tensor& target, bool gains_history) {
   require(!gains_history || !AutogradAccess::is_view(target), operation,
           "a view cannot be given a history in place; write its base, or use a NoGradGuard");
@@ -131,14 +151,13 @@ int Saved::size() const { return static_cast<int>(node_.saved.size()); }
 
 // --- the autograd part of Tensor -------------------------------------------------------------------------------------
 
-Tensor Tensor::detach() const {
-  return from_storage(storage(), shape(), strides(), offset(), dtype());
-}
+Tensor Tensor::detach() const { return from_storage(storage(), shape(), strides(), offset(), dtype()); }
 
 bool Tensor::requires_grad() const { return impl_->autograd && impl_->autograd->requires_grad; }
 
 const Tensor& Tensor::requires_grad_(bool value) const {
-  require(is_floating(dtype()) || !value, "requires_grad_", "only floating-point tensors have gradients, this is {}", dtype());
+  require(is_floating(dtype()) || !value, "requires_grad_", "only floating-point tensors have gradients, this is {}",
+          dtype());
   require(is_leaf(), "requires_grad_", "only a leaf can be told; this is the output of {}; see detach()", grad_fn());
   if (value || impl_->autograd) AutogradAccess::make_part(*this).requires_grad = value;
   return *this;

@@ -105,6 +105,23 @@ Tensors record_all(const char* name, Tensors outputs, const TensorReferences& in
   return outputs;
 }
 
+/// What a table's rows gain in one backward pass: row `index[i]` gains `rows[i]`, and a row may come several times.
+/// Negative positions stand for nothing.
+struct RowGradient {
+  Tensor index;  ///< i64 or i32, [count]
+  Tensor rows;   ///< [count, width]
+};
+
+/// As `record` for `rows of table`, but the table - a leaf - keeps its gradient as the rows that were used
+/// (`row_gradients`), and its `grad()` stays as it is. `backward` returns those rows, one for each entry of `index`.
+/// Errors: a table that is the output of an operation; `grad` with respect to it.
+Tensor record_rows(const char* name, Tensor output, const Tensor& table, const Tensor& index,
+                   const TensorReferences& saved, Backward backward);
+
+/// What `record_rows` has gathered for this leaf since `clear_row_gradients`, in the order of the backward passes.
+const std::vector<RowGradient>& row_gradients(const Tensor& table);
+void clear_row_gradients(const Tensor& table);
+
 /// Before an operation writes into `target` in place: an error for a leaf that requires its gradient or a view with
 /// history while history is recorded. `gains_history`: what is written has a history that `target` will share, which a
 /// view could not pass on to what it views.

@@ -20,8 +20,8 @@ struct Edge {
 };
 
 struct SavedTensor {
-  Tensor tensor;       ///< without its node if it is an output of the same operation
-  int output = -1;     ///< which output it is, or -1
+  Tensor tensor;    ///< without its node if it is an output of the same operation
+  int output = -1;  ///< which output it is, or -1
   uint64_t version = 0;
 };
 
@@ -45,6 +45,7 @@ class Node : public std::enable_shared_from_this<Node> {
   std::vector<OutputDescription> outputs;
   Backward backward;
   Tensor leaf;
+  Tensor row_index;  ///< of record_rows: its gradient goes to the leaf as rows
   bool released = false;
   std::vector<char> wanted;  ///< during a walk: which inputs' gradients somebody wants; empty: all that have an edge
 };
@@ -52,6 +53,7 @@ class Node : public std::enable_shared_from_this<Node> {
 struct AutogradPart {
   bool requires_grad = false;
   Tensor grad;
+  std::vector<RowGradient> row_gradients;
   std::shared_ptr<Node> node;
   int output = 0;
   std::vector<GradientHook> leaf_hooks;

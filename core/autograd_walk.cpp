@@ -15,8 +15,9 @@ namespace {
 Tensor sum_of(const Tensor& a, const Tensor& b) {
   Tensor total = a.clone().detach();
   add_into(total, b);
-  return record("AddBackward0", total, {a, b}, {},
-                [](const Tensors& gradients, const Saved&) -> Tensors { return {gradients[0], gradients[0]}; });
+  return record("AddBackward0", total, {a, b}, {}, [](const Tensors& gradients, const Saved&) -> Tensors {
+    return {gradients[0], gradients[0]};
+  });
 }
 
 /// The gradient that has arrived for one output of a node; summed in place once it is our own.
@@ -45,8 +46,8 @@ class Walk {
   void enter(const Tensor& output, Tensor gradient) {
     require(output.requires_grad(), "backward", "the tensor does not require a gradient and has no grad_fn");
     if (!gradient.defined()) {
-      require(output.numel() == 1, "backward", "without a gradient given, the output must have one element, got shape {}",
-              output.shape());
+      require(output.numel() == 1, "backward",
+              "without a gradient given, the output must have one element, got shape {}", output.shape());
       gradient = Tensor::empty_like(output);
       fill(gradient, 1);
     }
@@ -84,8 +85,10 @@ class Walk {
       for (size_t i = 0; i < arrived.size(); ++i) gradients[i] = hooked(*node, i, std::move(arrived[i].sum));
       if (auto found = targets_.find(node.get()); found != targets_.end())
         for (auto [output, slot] : found->second) kept_[slot] = gradients[static_cast<size_t>(output)];
-      if (node->leaf.defined()) accumulate(*node, std::move(gradients[0]));
-      else step(*node, gradients);
+      if (node->leaf.defined())
+        accumulate(*node, std::move(gradients[0]));
+      else
+        step(*node, gradients);
     }
   }
 
@@ -110,7 +113,10 @@ class Walk {
     while (!stack.empty()) {
       auto& [node, next] = stack.back();
       if (next == 0) {
-        if (leads.contains(node)) { stack.pop_back(); continue; }
+        if (leads.contains(node)) {
+          stack.pop_back();
+          continue;
+        }
         leads[node] = targets_.contains(node);
       }
       while (next < node->edges.size() && !node->edges[next].node) ++next;
@@ -149,8 +155,10 @@ class Walk {
       if (Tensor changed = hook(gradient); changed.defined()) gradient = changed;
     if (restrict_) return;
     if (part.grad.defined()) {
-      if (create_) part.grad = sum_of(part.grad, gradient);
-      else add_into(part.grad, gradient);
+      if (create_)
+        part.grad = sum_of(part.grad, gradient);
+      else
+        add_into(part.grad, gradient);
       return;
     }
     // The gradient gets its parameter's strides, and memory that nobody else writes.
@@ -170,6 +178,23 @@ class Walk {
     Tensors results = node.backward(gradients, Saved(node));
     require(results.size() <= node.edges.size(), node.name, "{} gradients for {} inputs", results.size(),
             node.edges.size());
+    if (node.row_index.defined())
+      keep_rows(node, results[0]);
+    else
+      pass_on(node, results);
+    if (retain_) return;
+    node.saved.clear();
+    node.backward = nullptr;
+    node.released = true;
+  }
+
+  void keep_rows(const Node& node, const Tensor& rows) {
+    require(!restrict_, node.name,
+            "a row-sparse gradient is kept by its table alone: say backward() and row_gradients()");
+    AutogradAccess::make_part(node.edges[0].node->leaf).row_gradients.push_back({node.row_index, rows.detach()});
+  }
+
+  void pass_on(const Node& node, const Tensors& results) {
     for (size_t i = 0; i < results.size(); ++i) {
       const Edge& edge = node.edges[i];
       if (!results[i].defined() || !edge.node || (!node.wanted.empty() && !node.wanted[i])) continue;
@@ -178,10 +203,6 @@ class Walk {
               results[i].shape(), expected.shape);
       arrive(edge, results[i].dtype() == expected.options.dtype ? results[i] : results[i].to(expected.options.dtype));
     }
-    if (retain_) return;
-    node.saved.clear();
-    node.backward = nullptr;
-    node.released = true;
   }
 
   bool retain_, create_, restrict_ = false;
