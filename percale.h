@@ -52,6 +52,7 @@
 #include "nn/models/image_encoder.h"
 #include "nn/models/simple_cnn.h"
 #include "nn/module.h"
+#include "nn/optim/adagrad.h"
 #include "nn/optim/adam.h"
 #include "nn/optim/schedules.h"
 #include "nn/optim/sgd.h"

@@ -131,6 +131,15 @@ void sgd_step(const Tensors& parameters, const Tensors& gradients, const Tensors
   step.mark_written();
 }
 
+void adagrad_step(const Tensors& parameters, const Tensors& gradients, const Tensors& sums, const Tensor& learning_rate,
+                  const Tensor& steps, const AdagradOptions& options) {
+  const Operation operation{"adagrad_step"};
+  Step step{"adagrad_step", parameters, gradients, {&sums}, learning_rate, steps};
+  if (step.gather().empty()) return;
+  on<cpu::adagrad_step, cuda::adagrad_step>(step.device(), step.spans, step.dtype(), learning_rate, options);
+  step.mark_written();
+}
+
 void adam_step(const Tensors& parameters, const Tensors& gradients, const Tensors& exp_avgs, const Tensors& exp_avg_sqs,
                const Tensors& max_exp_avg_sqs, const Tensor& learning_rate, const Tensor& steps,
                const AdamOptions& options) {

@@ -27,6 +27,22 @@ struct SgdOptions {
 void sgd_step(const Tensors& parameters, const Tensors& gradients, const Tensors& momentum_buffers,
               const Tensor& learning_rate, const Tensor& steps, const SgdOptions& options = {});
 
+struct AdagradOptions {
+  double lr_decay = 0, weight_decay = 0, eps = 1e-10;
+  bool maximize = false;
+};
+
+/// One step of Adagrad (Duchi and others, JMLR 2011):
+///
+///     g = gradient + weight_decay * parameter
+///     s += g * g
+///     parameter -= learning_rate / (1 + (t - 1) * lr_decay) * g / (sqrt(s) + eps)
+///
+/// All else as sgd_step.
+/// @param sums s: one a parameter, zeros (or another first value) at first.
+void adagrad_step(const Tensors& parameters, const Tensors& gradients, const Tensors& sums, const Tensor& learning_rate,
+                  const Tensor& steps, const AdagradOptions& options = {});
+
 struct AdamOptions {
   double beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0;
   bool decoupled = false;  ///< AdamW: decay shrinks the parameter instead of adding to its gradient

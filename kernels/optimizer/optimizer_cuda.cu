@@ -2,6 +2,7 @@
 
 #include "../common/device.h"
 #include "optimizer_twins.h"
+#include "optimizer_update.h"
 
 namespace percale::cuda {
 namespace {
@@ -23,9 +24,6 @@ struct List {
   bool aligned;  ///< every address allows 16-byte accesses
 };
 static_assert(sizeof(List<float>) < 3900);
-
-__device__ inline float square_root(float value) { return sqrtf(value); }
-__device__ inline double square_root(double value) { return sqrt(value); }
 
 /// A block's parameter and its part of it.
 template <class T>
@@ -53,29 +51,6 @@ __device__ void for_each_vector(const Part<T>& part, bool aligned, Body body) {
     i = whole > part.begin ? whole : part.begin;
   }
   for (i += threadIdx.x; i < part.end; i += threads) body.template operator()<1>(i);
-}
-
-template <int states, class T>
-__device__ void update(const SgdNumbers<T>& n, T& parameter, T gradient, T (&state)[3]) {
-  T direction = gradient * n.sign;
-  if (n.decays) direction = direction + n.weight_decay * parameter;
-  if constexpr (states > 0) {
-    state[0] = n.first ? direction : n.momentum * state[0] + n.fresh * direction;
-    direction = n.nesterov ? direction + n.momentum * state[0] : state[0];
-  }
-  parameter = parameter + n.negative_rate * direction;
-}
-
-template <int states, class T>
-__device__ void update(const AdamNumbers<T>& n, T& parameter, T gradient, T (&state)[3]) {
-  const T p = parameter * n.keep;
-  T g = gradient * n.sign;
-  if (n.decays) g = g + n.weight_decay * p;
-  state[0] = state[0] + n.fresh1 * (g - state[0]);
-  state[1] = n.beta2 * state[1] + n.fresh2 * g * g;
-  T v = state[1];
-  if constexpr (states > 2) v = state[2] = state[2] < v || v != v ? v : state[2];
-  parameter = p + n.negative_size * state[0] / (square_root(v) * n.inverse_root + n.eps);
 }
 
 /// Counts the steps, and works out the numbers of this one in f64: once a parameter, for all blocks of the next kernel.
@@ -222,8 +197,12 @@ void run_step(const ParameterSpans& spans, const Tensor& learning_rate, const Op
     launch(prepare_kernel<T, Numbers, Options>, 1, capacity, 0, current_stream(), list, options,
            learning_rate.data<double>(), numbers, error);
     if constexpr (std::is_same_v<Options, SgdOptions>) {
-      if (states == 0) start(step_kernel<0, T, Numbers>);
-      else start(step_kernel<1, T, Numbers>);
+      if (states == 0)
+        start(step_kernel<0, T, Numbers>);
+      else
+        start(step_kernel<1, T, Numbers>);
+    } else if constexpr (std::is_same_v<Options, AdagradOptions>) {
+      start(step_kernel<1, T, Numbers>);
     } else {
       if (states == 2) start(step_kernel<2, T, Numbers>);
       else start(step_kernel<3, T, Numbers>);
@@ -269,6 +248,14 @@ void run_change(const ParameterSpans& spans, Change change) {
 void sgd_step(const ParameterSpans& spans, DType dtype, const Tensor& learning_rate, const SgdOptions& options) {
   if (dtype == f32) run_step<float, SgdNumbers<float>>(spans, learning_rate, options);
   else run_step<double, SgdNumbers<double>>(spans, learning_rate, options);
+}
+
+void adagrad_step(const ParameterSpans& spans, DType dtype, const Tensor& learning_rate,
+                  const AdagradOptions& options) {
+  if (dtype == f32)
+    run_step<float, AdagradNumbers<float>>(spans, learning_rate, options);
+  else
+    run_step<double, AdagradNumbers<double>>(spans, learning_rate, options);
 }
 
 void adam_step(const ParameterSpans& spans, DType dtype, const Tensor& learning_rate, const AdamOptions& options) {

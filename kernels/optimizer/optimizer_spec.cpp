@@ -39,6 +39,14 @@ auto sgd(SgdOptions options) {
   };
 }
 
+auto adagrad(AdagradOptions options) {
+  return [options](const Tensors& in) {
+    return three_steps(in, 1, [&](auto& parameters, auto& gradients, auto& state, auto& rate, auto& steps) {
+      adagrad_step(parameters, gradients, state[0], rate, steps, options);
+    });
+  };
+}
+
 auto adam(AdamOptions options, bool amsgrad = false) {
   return [options, amsgrad](const Tensors& in) {
     return three_steps(in, amsgrad ? 3 : 2, [&](auto& parameters, auto& gradients, auto& state, auto& rate, auto& steps) {
@@ -96,17 +104,25 @@ std::vector<SpecError> sgd_errors() {
 
 extern const Specs optimizer_specs;
 const Specs optimizer_specs = [] {
-  Specs specs = {
-      step_spec("sgd", sgd({})),
-      step_spec("sgd with momentum, dampening and decay", sgd({.momentum = 0.75, .dampening = 0.25, .weight_decay = 0.5})),
-      step_spec("sgd with nesterov, upwards", sgd({.momentum = 0.75, .nesterov = true, .maximize = true})),
-      step_spec("adam", adam({})),
-      step_spec("adam with amsgrad and decay", adam({.beta2 = 0.5, .weight_decay = 0.5}, true)),
-      step_spec("adamw upwards", adam({.weight_decay = 0.5, .decoupled = true, .maximize = true})),
-      {.name = "adam in place", .run = adam_in_place,
-       .inputs = {real({"count"}), real({"count"}), real({"count"}), positive({"count"})}, .sizes = {{5}}, .exact = false,
-       .gradient = false, .graph = false, .strided = false,
-       .timings = {{.name = "adam.25.6M", .sizes = {25'600'000}, .bytes = 25.6e6 * 28}}}};
+  Specs specs = {step_spec("sgd", sgd({})),
+                 step_spec("sgd with momentum, dampening and decay",
+                           sgd({.momentum = 0.75, .dampening = 0.25, .weight_decay = 0.5})),
+                 step_spec("sgd with nesterov, upwards", sgd({.momentum = 0.75, .nesterov = true, .maximize = true})),
+                 step_spec("adam", adam({})),
+                 step_spec("adam with amsgrad and decay", adam({.beta2 = 0.5, .weight_decay = 0.5}, true)),
+                 step_spec("adamw upwards", adam({.weight_decay = 0.5, .decoupled = true, .maximize = true})),
+                 step_spec("adagrad", adagrad({})),
+                 step_spec("adagrad upwards with decays",
+                           adagrad({.lr_decay = 0.5, .weight_decay = 0.5, .eps = 1e-3, .maximize = true})),
+                 {.name = "adam in place",
+                  .run = adam_in_place,
+                  .inputs = {real({"count"}), real({"count"}), real({"count"}), positive({"count"})},
+                  .sizes = {{5}},
+                  .exact = false,
+                  .gradient = false,
+                  .graph = false,
+                  .strided = false,
+                  .timings = {{.name = "adam.25.6M", .sizes = {25'600'000}, .bytes = 25.6e6 * 28}}}};
   specs[0].errors = sgd_errors();
   specs[3].errors = {{"betas must be in [0, 1), got 1", [](Device d) {
                         adam_step({ones({2}, {f32, d})}, {ones({2}, {f32, d})}, {}, {}, {}, one(d), one(d), {.beta1 = 1});

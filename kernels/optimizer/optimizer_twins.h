@@ -14,7 +14,7 @@ namespace percale {
 struct ParameterSpan {
   void* parameter = nullptr;
   const void* gradient = nullptr;
-  void* states[3] = {};  ///< momentum buffer; or Adam's m, v and, with amsgrad, the largest v
+  void* states[3] = {};  ///< momentum buffer; Adagrad's sum; or Adam's m, v and, with amsgrad, the largest v
   int64_t count = 0;
   double* step = nullptr;  ///< how many steps it has taken
 };
@@ -46,6 +46,20 @@ struct SgdNumbers {
         first(step == 1) {}
 
   bool first;  ///< the buffer holds nothing yet
+};
+
+/// Step number `step` of Adagrad.
+template <class T>
+struct AdagradNumbers {
+  T sign, weight_decay, negative_size, eps;
+  bool decays;
+
+  PERCALE_HOST_DEVICE AdagradNumbers(const AdagradOptions& options, double learning_rate, double step)
+      : sign(options.maximize ? T(-1) : T(1)),
+        weight_decay(static_cast<T>(options.weight_decay)),
+        negative_size(static_cast<T>(-learning_rate / (1 + (step - 1) * options.lr_decay))),
+        eps(static_cast<T>(options.eps)),
+        decays(options.weight_decay != 0) {}
 };
 
 /// Step number `step` of Adam.
@@ -99,6 +113,7 @@ PERCALE_HOST_DEVICE inline double norm_root(double joined, double order) {
 
 namespace cpu {
 void sgd_step(const ParameterSpans& spans, DType dtype, const Tensor& learning_rate, const SgdOptions& options);
+void adagrad_step(const ParameterSpans& spans, DType dtype, const Tensor& learning_rate, const AdagradOptions& options);
 void adam_step(const ParameterSpans& spans, DType dtype, const Tensor& learning_rate, const AdamOptions& options);
 void gradient_norm(const ParameterSpans& spans, double order, const Tensor& norm);
 void scale_to_norm(const ParameterSpans& spans, DType dtype, const Tensor& norm, double max_norm);
@@ -107,6 +122,7 @@ void clamp_gradients(const ParameterSpans& spans, DType dtype, double limit);
 
 namespace cuda {
 void sgd_step(const ParameterSpans& spans, DType dtype, const Tensor& learning_rate, const SgdOptions& options);
+void adagrad_step(const ParameterSpans& spans, DType dtype, const Tensor& learning_rate, const AdagradOptions& options);
 void adam_step(const ParameterSpans& spans, DType dtype, const Tensor& learning_rate, const AdamOptions& options);
 void gradient_norm(const ParameterSpans& spans, double order, const Tensor& norm);
 void scale_to_norm(const ParameterSpans& spans, DType dtype, const Tensor& norm, double max_norm);

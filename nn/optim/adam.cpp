@@ -20,11 +20,12 @@ Adam::Adam(const char* name, const std::vector<ParameterGroup<AdamOptions>>& gro
     : Optimizer(name), decoupled_(decoupled) {
   for (const auto& [parameters, options] : groups) {
     const auto [beta1, beta2] = options.betas;
-    require(beta1 >= 0 && beta1 < 1 && beta2 >= 0 && beta2 < 1, name, "betas must be in [0, 1), got {} and {}", beta1, beta2);
-    require(options.eps >= 0 && options.weight_decay >= 0, name, "eps and weight_decay cannot be negative, got {} and {}",
-            options.eps, options.weight_decay);
-    std::vector<std::string> slots = {"exp_avg", "exp_avg_sq"};
-    if (options.amsgrad) slots.push_back("max_exp_avg_sq");
+    require(beta1 >= 0 && beta1 < 1 && beta2 >= 0 && beta2 < 1, name, "betas must be in [0, 1), got {} and {}", beta1,
+            beta2);
+    require(options.eps >= 0 && options.weight_decay >= 0, name,
+            "eps and weight_decay cannot be negative, got {} and {}", options.eps, options.weight_decay);
+    std::vector<Slot> slots = {{"exp_avg"}, {"exp_avg_sq"}};
+    if (options.amsgrad) slots.push_back({"max_exp_avg_sq"});
     add_group(parameters, options.lr, slots);
     options_.push_back(options);
   }

@@ -7,10 +7,10 @@
 
 namespace percale::optim {
 
-void Optimizer::add_group(const Tensors& parameters, double lr, const std::vector<std::string>& slots) {
+void Optimizer::add_group(const Tensors& parameters, double lr, const std::vector<Slot>& slots) {
   require(!parameters.empty(), name_, "there are no parameters to optimize");
   require(lr >= 0, name_, "the learning rate cannot be negative, got {}", lr);
-  Group group{.parameters = {}, .lr = lr, .initial_lr = {}, .slots = {}, .rate = {}, .steps = {}};
+  Group group{.parameters = {}, .lr = lr, .initial_lr = {}, .slots = slots, .rate = {}, .steps = {}};
   for (const Tensor& parameter : parameters) {
     require(parameter.is_leaf(), name_, "only leaves can be optimized, this is the output of {}", parameter.grad_fn());
     auto holds = [&](const Group& one) {
@@ -21,7 +21,6 @@ void Optimizer::add_group(const Tensors& parameters, double lr, const std::vecto
             "a parameter of shape {} comes twice", parameter.shape());
     group.parameters.push_back(parameter);
   }
-  for (const std::string& slot : slots) group.slots.push_back({slot, {}});
   groups_.push_back(std::move(group));
 }
 
@@ -32,7 +31,10 @@ void Optimizer::prepare(Group& group) {
     const auto count = static_cast<int64_t>(group.parameters.size());
     group.steps = zeros({count}, {f64, device});
     for (Slot& slot : group.slots)
-      for (const Tensor& parameter : group.parameters) slot.tensors.push_back(zeros_like(parameter.detach()));
+      for (const Tensor& parameter : group.parameters) {
+        slot.tensors.push_back(Tensor::empty_like(parameter.detach()));
+        slot.tensors.back().fill_(slot.first);
+      }
   } else if (group.rate.device() == device) {
     return;
   }

@@ -51,8 +51,9 @@ class Optimizer {
 
  protected:
   struct Slot {
-    std::string name;  ///< `exp_avg`
-    Tensors tensors;   ///< one a parameter, in its strides
+    std::string name;      ///< `exp_avg`
+    double first = 0;      ///< what every element starts with
+    Tensors tensors = {};  ///< one a parameter, in its strides
   };
   struct Group {
     Tensors parameters;
@@ -64,8 +65,8 @@ class Optimizer {
   };
 
   Optimizer(const char* name) : name_(name) {}
-  /// @param slots names of what is kept of each parameter.
-  void add_group(const Tensors& parameters, double lr, const std::vector<std::string>& slots);
+  /// @param slots what is kept of each parameter: names and first values.
+  void add_group(const Tensors& parameters, double lr, const std::vector<Slot>& slots);
   virtual void step_group(size_t index, const Group& group, const Tensors& gradients) = 0;
 
  private:

@@ -10,8 +10,8 @@ SGD::SGD(const std::vector<ParameterGroup<SGDOptions>>& groups) : Optimizer("SGD
   for (const auto& [parameters, options] : groups) {
     require(!options.nesterov || (options.momentum > 0 && options.dampening == 0), "SGD",
             "nesterov needs a momentum and no dampening, got {} and {}", options.momentum, options.dampening);
-    add_group(parameters, options.lr, options.momentum != 0 ? std::vector<std::string>{"momentum_buffer"}
-                                                            : std::vector<std::string>{});
+    add_group(parameters, options.lr,
+              options.momentum != 0 ? std::vector<Slot>{{"momentum_buffer"}} : std::vector<Slot>{});
     options_.push_back(options);
   }
 }

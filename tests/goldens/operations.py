@@ -249,15 +249,10 @@ def second_derivatives():
     case("twice.linear", [real(3, 4), real(2, 4), real(2)], penalty(F.linear))
 
 
-def optimisers():
+def optimisers(variants):
     """Five steps on two parameters whose gradients are streams 51, 52, ...: outputs both parameters, flat, in turn."""
-    table = {"SGD": torch.optim.SGD, "Adam": torch.optim.Adam, "AdamW": torch.optim.AdamW}
-    for name, args in (("SGD", {"lr": 0.1}), ("SGD", {"lr": 0.1, "momentum": 0.9}), ("SGD", {"lr": 0.1, "momentum": 0.9, "nesterov": True}),
-                       ("SGD", {"lr": 0.1, "weight_decay": 0.01}), ("SGD", {"lr": 0.05, "momentum": 0.8, "dampening": 0.3, "weight_decay": 0.1}),
-                       ("SGD", {"lr": 0.05, "momentum": 0.8, "nesterov": True, "weight_decay": 0.1}),
-                       ("Adam", {"lr": 1e-3}), ("Adam", {"lr": 0.1, "betas": [0.8, 0.95], "eps": 1e-6}), ("Adam", {"lr": 0.1, "weight_decay": 0.1}),
-                       ("Adam", {"lr": 0.1, "amsgrad": True}), ("Adam", {"lr": 0.1, "amsgrad": True, "weight_decay": 0.1}),
-                       ("AdamW", {"lr": 0.1}), ("AdamW", {"lr": 0.1, "weight_decay": 0.2}), ("AdamW", {"lr": 0.1, "amsgrad": True})):
+    table = {"SGD": torch.optim.SGD, "Adagrad": torch.optim.Adagrad, "Adam": torch.optim.Adam, "AdamW": torch.optim.AdamW}
+    for name, args in variants:
         inputs = [real(3, 5, grad=False), real(7, grad=False)]
         parameters = [torch.nn.Parameter(i.tensor.clone()) for i in inputs]
         named = {**args, "betas": tuple(args["betas"])} if "betas" in args else args
@@ -269,6 +264,15 @@ def optimisers():
             optimizer.step()
         cases.append({"op": "optimizer." + name, "args": args, "inputs": [i.written for i in inputs],
                       "output": written(torch.cat([p.detach().reshape(-1) for p in parameters]))})
+
+
+def first_optimisers():
+    optimisers((("SGD", {"lr": 0.1}), ("SGD", {"lr": 0.1, "momentum": 0.9}), ("SGD", {"lr": 0.1, "momentum": 0.9, "nesterov": True}),
+                ("SGD", {"lr": 0.1, "weight_decay": 0.01}), ("SGD", {"lr": 0.05, "momentum": 0.8, "dampening": 0.3, "weight_decay": 0.1}),
+                ("SGD", {"lr": 0.05, "momentum": 0.8, "nesterov": True, "weight_decay": 0.1}),
+                ("Adam", {"lr": 1e-3}), ("Adam", {"lr": 0.1, "betas": [0.8, 0.95], "eps": 1e-6}), ("Adam", {"lr": 0.1, "weight_decay": 0.1}),
+                ("Adam", {"lr": 0.1, "amsgrad": True}), ("Adam", {"lr": 0.1, "amsgrad": True, "weight_decay": 0.1}),
+                ("AdamW", {"lr": 0.1}), ("AdamW", {"lr": 0.1, "weight_decay": 0.2}), ("AdamW", {"lr": 0.1, "amsgrad": True})))
 
 
 def schedules():
@@ -324,7 +328,13 @@ def promotion():
     cases.append({"op": "promotion", "args": table})
 
 
-for part in (elementwise, binary, reductions, matrices, convolutions, pooling, losses, joining, second_derivatives, optimisers, schedules, clipping, promotion):
+def adagrad():
+    """Last, so that the numbers of streams before it stay."""
+    optimisers((("Adagrad", {"lr": 0.1}), ("Adagrad", {"lr": 0.1, "maximize": True}),
+                ("Adagrad", {"lr": 0.1, "lr_decay": 0.5, "weight_decay": 0.1, "initial_accumulator_value": 0.25, "eps": 1e-3})))
+
+
+for part in (elementwise, binary, reductions, matrices, convolutions, pooling, losses, joining, second_derivatives, first_optimisers, schedules, clipping, promotion, adagrad):
     part()
 path = pathlib.Path(__file__).with_suffix(".jsonl")
 with path.open("w") as file:

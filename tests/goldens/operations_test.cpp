@@ -112,6 +112,16 @@ Tensor sgd(const Tensors& in, const Json& args) {
                                                      .nesterov = args.value("nesterov", false)});
 }
 
+Tensor adagrad(const Tensors& in, const Json& args) {
+  optim::AdagradOptions options{.lr = args["lr"],
+                                .lr_decay = args.value("lr_decay", 0.0),
+                                .weight_decay = args.value("weight_decay", 0.0),
+                                .initial_accumulator_value = args.value("initial_accumulator_value", 0.0)};
+  options.eps = args.value("eps", options.eps);
+  options.maximize = args.value("maximize", false);
+  return optimized<optim::Adagrad>(in, options);
+}
+
 optim::OneCycleLROptions one_cycle(const Json& args) {
   return {.max_lr = args["max_lr"], .total_steps = args["total_steps"], .pct_start = args.value("pct_start", 0.3),
           .div_factor = args.value("div_factor", 25.0), .final_div_factor = args.value("final_div_factor", 1e4)};
@@ -228,6 +238,7 @@ const std::map<std::string, Run> operations = {
     {"squeeze", [](const Tensors& in, const Json& args) { return in[0].squeeze(args["dim"]); }},
     {"flatten", [](const Tensors& in, const Json& args) { return in[0].flatten(args["start"]); }},
     {"optimizer.SGD", sgd},
+    {"optimizer.Adagrad", adagrad},
     {"optimizer.Adam", [](const Tensors& in, const Json& args) { return optimized<optim::Adam>(in, adam_options<optim::AdamOptions>(args)); }},
     {"optimizer.AdamW", [](const Tensors& in, const Json& args) { return optimized<optim::AdamW>(in, adam_options<optim::AdamWOptions>(args)); }},
     {"schedule.StepLR", [](const Tensors&, const Json& args) {

@@ -10,6 +10,7 @@
 #include "../../nn/clip_grad.h"
 #include "../../nn/init.h"
 #include "../../nn/layers/linear.h"
+#include "../../nn/optim/adagrad.h"
 #include "../../nn/optim/adam.h"
 #include "../../nn/optim/schedules.h"
 #include "../../nn/optim/sgd.h"
@@ -43,6 +44,9 @@ TEST(Optimizer, ChecksItsOptions) {
   EXPECT_EQ(message_of([&] { SGD({p}, {.lr = -1}); }), "[SGD] the learning rate cannot be negative, got -1");
   EXPECT_EQ(message_of([&] { SGD({p}, {.nesterov = true}); }), "[SGD] nesterov needs a momentum and no dampening, got 0 and 0");
   EXPECT_EQ(message_of([&] { Adam({p}, {.betas = {0.9, 1}}); }), "[Adam] betas must be in [0, 1), got 0.9 and 1");
+  EXPECT_EQ(
+      message_of([&] { Adagrad({p}, {.lr_decay = -1}); }),
+      "[Adagrad] lr_decay, weight_decay, initial_accumulator_value and eps cannot be negative, got -1, 0, 0 and 1e-10");
   EXPECT_EQ(message_of([&] { AdamW({p, p}); }), "[AdamW] a parameter of shape [3] comes twice");
 }
 
@@ -109,6 +113,9 @@ TEST(Optimizer, ResumesFromItsState) {
   expect_resumes([](const Tensors& p) { return std::make_unique<SGD>(p, SGDOptions{.lr = 0.1, .momentum = 0.9}); });
   expect_resumes([](const Tensors& p) { return std::make_unique<Adam>(p, AdamOptions{.lr = 0.1, .amsgrad = true}); });
   expect_resumes([](const Tensors& p) { return std::make_unique<AdamW>(p); });
+  expect_resumes([](const Tensors& p) {
+    return std::make_unique<Adagrad>(p, AdagradOptions{.lr_decay = 0.5, .initial_accumulator_value = 0.25});
+  });
 }
 
 TEST(Optimizer, StateHasNamesAndIsChecked) {
