@@ -24,12 +24,22 @@ std::vector<std::string> names_or_numbers(std::vector<std::string> names, int64_
   return names;
 }
 
+constexpr double line_height = 14;
+
+double widest(const Canvas& canvas, const std::vector<std::string>& names, const TextStyle& style) {
+  double width = 0;
+  for (const std::string& name : names) width = std::max(width, canvas.text_width(name, style));
+  return width;
+}
+
 struct HeatMap {
   HeatMapOptions options;
   std::vector<double> values;
   int64_t rows = 0, columns = 0;
   std::vector<std::string> row_names, column_names;
   double left = 0, top = 0, cell_width = 0, cell_height = 0;
+  bool upright_names = false;  ///< of columns, where they are too wide to lie
+  double names_height = 0;
 
   std::string label(double value) const {
     if (options.digits >= 0) return number(value, options.digits);
@@ -62,20 +72,23 @@ struct HeatMap {
 
   void draw_names(Canvas& canvas) const {
     const TextStyle side{.size = 12, .colour = ink::muted, .align = Align::end};
-    TextStyle below{.size = 12, .colour = ink::muted, .align = Align::centre};
-    double widest = 0;
-    for (const std::string& name : column_names) widest = std::max(widest, canvas.text_width(name, below));
-    const int64_t skip_rows = std::max<int64_t>(1, static_cast<int64_t>(std::ceil(15 / cell_height)));
-    const int64_t skip_columns = std::max<int64_t>(1, static_cast<int64_t>(std::ceil((widest + 6) / cell_width)));
+    const TextStyle below{.size = 12,
+                          .colour = ink::muted,
+                          .align = upright_names ? Align::end : Align::centre,
+                          .upright = upright_names};
+    const int64_t skip_rows = std::max<int64_t>(1, static_cast<int64_t>(std::ceil(line_height / cell_height)));
+    const int64_t skip_columns =
+        upright_names ? std::max<int64_t>(1, static_cast<int64_t>(std::ceil(line_height / cell_width))) : 1;
     for (int64_t row = 0; row < rows; row += skip_rows)
       canvas.text(row_names[static_cast<size_t>(row)], {left - 8, top + (static_cast<double>(row) + 0.5) * cell_height},
                   side);
     const double bottom = top + static_cast<double>(rows) * cell_height;
     for (int64_t column = 0; column < columns; column += skip_columns)
       canvas.text(column_names[static_cast<size_t>(column)],
-                  {left + (static_cast<double>(column) + 0.5) * cell_width, bottom + 14}, below);
+                  {left + (static_cast<double>(column) + 0.5) * cell_width, bottom + (upright_names ? 8 : 14)}, below);
     const TextStyle axis{.size = 12, .align = Align::centre};
-    canvas.text(options.column_label, {left + static_cast<double>(columns) * cell_width / 2, bottom + 36}, axis);
+    canvas.text(options.column_label,
+                {left + static_cast<double>(columns) * cell_width / 2, bottom + names_height + 16}, axis);
     TextStyle upright = axis;
     upright.upright = true;
     canvas.text(options.row_label, {8, top + static_cast<double>(rows) * cell_height / 2}, upright);
@@ -105,14 +118,16 @@ Panel heat_map(const Tensor& values, const HeatMapOptions& options) {
     require(std::isfinite(value) && value >= 0, "heat_map", "values must be 0 or more, got {}", value);
   const double cell = options.size / static_cast<double>(std::max(map.rows, map.columns));
   map.cell_width = map.cell_height = cell;
-  Canvas measure(1, 1, 1);
-  double names_width = 0;
-  for (const std::string& name : map.row_names)
-    names_width = std::max(names_width, measure.text_width(name, {.size = 12}));
-  map.left = names_width + 12 + (options.row_label.empty() ? 0 : 22);
+  const Canvas measure(1, 1, 1);
+  map.left = widest(measure, map.row_names, {.size = 12}) + 12 + (options.row_label.empty() ? 0 : 22);
   map.top = options.title.empty() ? 0 : 32;
-  return {map.left + cell * static_cast<double>(map.columns),
-          map.top + cell * static_cast<double>(map.rows) + (options.column_label.empty() ? 24 : 46),
+  const double name_width = widest(measure, map.column_names, {.size = 12});
+  map.upright_names = name_width + 6 > cell;
+  map.names_height = map.upright_names ? name_width + 8 : 20;
+  const double width = map.left + cell * static_cast<double>(map.columns),
+               titled = map.left + measure.text_width(options.title, {.size = 14, .bold = true});
+  return {std::max({width, titled, map.left + measure.text_width(options.column_label, {.size = 12})}),
+          map.top + cell * static_cast<double>(map.rows) + map.names_height + (options.column_label.empty() ? 4 : 26),
           [map](Canvas& canvas) { map.draw(canvas); }};
 }
 

@@ -66,6 +66,18 @@ struct ScatterOptions {
 /// Points [N, 2] coloured by their category (integers [N]), each category named where it is densest and in a legend.
 Panel scatter(const Tensor& points, const Tensor& categories, const ScatterOptions& options = {});
 
+struct LabelledScatterOptions {
+  std::string title = {};
+  std::string x_label = {}, y_label = {};
+  double size = 460;  ///< points; the width of the map
+};
+
+/// Points [N, 2], each with its name beside it or, where there is no room, at the end of a thin line. Names never
+/// overlap: one that finds no place within the map is left out. The map is as high as its points need, at least half
+/// its width.
+Panel labelled_scatter(const Tensor& points, const std::vector<std::string>& names,
+                       const LabelledScatterOptions& options = {});
+
 struct Line {
   std::string name;
   std::vector<std::pair<double, double>> points;  ///< x, y; those that are not finite leave a gap

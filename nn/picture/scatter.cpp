@@ -7,6 +7,7 @@
 #include "axis.h"
 #include "canvas.h"
 #include "picture.h"
+#include "square.h"
 
 namespace percale::picture {
 namespace {
@@ -123,23 +124,6 @@ struct Scatter {
   }
 };
 
-/// Scaled together, so that distances are what they were, into the middle of the square.
-std::vector<Point> into_square(const float* values, int64_t count) {
-  double low[2] = {INFINITY, INFINITY}, high[2] = {-INFINITY, -INFINITY};
-  for (int64_t i = 0; i < 2 * count; ++i) {
-    require(std::isfinite(values[i]), "scatter", "a coordinate is {}", static_cast<double>(values[i]));
-    low[i % 2] = std::min<double>(low[i % 2], values[i]);
-    high[i % 2] = std::max<double>(high[i % 2], values[i]);
-  }
-  double extent = std::max(high[0] - low[0], high[1] - low[1]) * 1.06;
-  if (!(extent > 0)) extent = 1;
-  std::vector<Point> result;
-  for (int64_t i = 0; i < count; ++i)
-    result.push_back({0.5 + (values[2 * i] - (low[0] + high[0]) / 2) / extent,
-                      0.5 + (values[2 * i + 1] - (low[1] + high[1]) / 2) / extent});
-  return result;
-}
-
 }  // namespace
 
 Panel scatter(const Tensor& points, const Tensor& categories, const ScatterOptions& options) {
@@ -150,7 +134,7 @@ Panel scatter(const Tensor& points, const Tensor& categories, const ScatterOptio
   const Tensor places = points.detach().to(cpu_device).to(f32).contiguous();
   const Tensor classes = categories.to(cpu_device).to(i64).contiguous();
   Scatter plot{.options = options,
-               .points = into_square(places.data<float>(), places.size(0)),
+               .points = into_square("scatter", places.data<float>(), places.size(0)),
                .categories = {classes.data<int64_t>(), classes.data<int64_t>() + classes.numel()},
                .names = options.names,
                .counts = {}};

@@ -12,7 +12,8 @@
 #include "../../kernels/fill/fill.h"
 #include "../../nn/picture/axis.h"
 
-/// fontconfig keeps what it has read in ways that LeakSanitizer does not follow; it grows no further with more pictures.
+/// fontconfig keeps what it has read in ways that LeakSanitizer does not follow; it grows no further with more
+/// pictures.
 extern "C" const char* __lsan_default_suppressions();
 extern "C" const char* __lsan_default_suppressions() { return "leak:libfontconfig.so\n"; }
 
@@ -95,6 +96,8 @@ TEST(Picture, EveryPanelIsWrittenAsOnePng) {
         path,
         {picture::heat_map(eye(3), {.title = "A", .row_names = {"cat", "dog", "bird"}}),
          picture::scatter(flat, classes, {.x_label = "x", .y_label = "y"}), picture::metrics_chart(metrics, {"loss"}),
+         picture::labelled_scatter(flat, {"one", "two", "three", "four", "five"}, {.title = "B", .x_label = "x"}),
+         picture::heat_map(ones({2, 60}), {.column_names = std::vector<std::string>(60, "a long name")}),
          picture::image_grid(zeros({3, 3, 8, 5}), {.captions = {"a", "b"}})},
         {.title = "Title", .note = "Note"});
     written = io::read_file(path);
@@ -110,6 +113,9 @@ TEST(Picture, RefusesWhatItCannotDraw) {
   EXPECT_THROW(picture::heat_map(full({2, 2}, -1)), Error);
   EXPECT_THROW(picture::scatter(zeros({3, 2}), zeros({3})), Error);
   EXPECT_THROW(picture::scatter(zeros({3, 3}), zeros({3}, {i64, cpu_device})), Error);
+  EXPECT_THROW(picture::labelled_scatter(zeros({3, 2}), {"a", "b"}), Error);
+  EXPECT_THROW(picture::labelled_scatter(zeros({3}), {"a", "b", "c"}), Error);
+  EXPECT_THROW(picture::labelled_scatter(full({1, 2}, NAN), {"a"}), Error);
   EXPECT_THROW(picture::image_grid(zeros({2, 2, 4, 4})), Error);
   EXPECT_THROW(picture::line_chart({}), Error);
   EXPECT_THROW(picture::save("/nowhere/at/all.png", picture::heat_map(eye(2))), Error);
