@@ -21,6 +21,37 @@ void check_pair(const char* operation, const char* name, const Shape& pair, int6
           "{} must be two numbers of at least {}, [vertical, horizontal], got {}", name, least, pair);
 }
 
+/// Those of `by` that are wanted, made and not yet written.
+Conv2dGradients empty_gradients(const Tensor& x, const Tensor& weight, Conv2dWanted wanted) {
+  Conv2dGradients by;
+  if (wanted.input) by.input = Tensor::empty_channels_last(x.shape(), x.options());
+  if (wanted.weight) by.weight = Tensor::empty_like(weight);
+  if (wanted.bias) by.bias = Tensor::empty({weight.size(0)}, weight.options());
+  return by;
+}
+
+/// `activated`: what ReLU made of the result, or undefined.
+void write_gradients(const ConvolutionShape& shape, const Tensor& gradient, const Tensor& activated, const Tensor& x,
+                     const Tensor& weight, const Conv2dGradients& by) {
+  if (gradient.numel())
+    return on<cpu::convolution_gradients, cuda::convolution_gradients>(x.device(), shape, gradient, activated, x,
+                                                                       weight, by);
+  for (const Tensor* result : {&by.input, &by.weight, &by.bias})
+    if (result->defined()) fill(*result, 0);
+}
+
+/// Through ReLU and convolution in one pass, unless that is itself to be differentiated: then in steps, the same bytes.
+Conv2dGradients gradients_through_relu(const Tensor& gradient, const Tensor& activated, const Tensor& x,
+                                       const Tensor& weight, const Conv2dOptions& options, Conv2dWanted wanted) {
+  if (should_record({gradient, x, weight}))
+    return conv2d_gradients(relu_gradient(gradient, activated), x, weight, options, wanted);
+  const Operation operation{"conv2d_relu_gradients"};
+  const Conv2dGradients by = empty_gradients(x, weight, wanted);
+  write_gradients(convolution_shape("conv2d_relu", x, weight, {}, options), gradient.channels_last(), activated, x,
+                  weight, by);
+  return by;
+}
+
 /// The precision of the forward pass is the backward pass's too.
 Tensor convolve(const ConvolutionShape& shape, const Tensor& x, const Tensor& weight, const Tensor& bias, bool relu,
                 const Conv2dOptions& options) {
@@ -33,9 +64,10 @@ Tensor convolve(const ConvolutionShape& shape, const Tensor& x, const Tensor& we
       saved(images, weight, relu ? out : Tensor()),
       [options, relu, precision = current_precision()](const Tensors& gradients, const Saved& saved) -> Tensors {
         const PrecisionGuard guard(precision, gradients[0].device());
-        const Tensor gradient = relu ? relu_gradient(gradients[0], saved[2].detach()) : gradients[0];
         const Conv2dWanted wanted{saved.needs(0), saved.needs(1), saved.needs(2)};
-        const auto by = conv2d_gradients(gradient, saved[0], saved[1], options, wanted);
+        const auto by =
+            relu ? gradients_through_relu(gradients[0], saved[2].detach(), saved[0], saved[1], options, wanted)
+                 : conv2d_gradients(gradients[0], saved[0], saved[1], options, wanted);
         return {by.input, by.weight, by.bias};
       });
 }
@@ -134,16 +166,8 @@ Conv2dGradients conv2d_gradients(const Tensor& gradient, const Tensor& x, const 
   require(gradient.shape() == expected && gradient.dtype() == x.dtype(), "conv2d_gradients",
           "expected a gradient {} of {}, got {} of {}", expected, x.dtype(), gradient.shape(), gradient.dtype());
   const Tensor upstream = gradient.channels_last(), images = x.channels_last();
-  Conv2dGradients by;
-  if (wanted.input) by.input = Tensor::empty_channels_last(x.shape(), x.options());
-  if (wanted.weight) by.weight = Tensor::empty_like(weight);
-  if (wanted.bias) by.bias = Tensor::empty({shape.out_channels}, weight.options());
-  if (upstream.numel()) {
-    on<cpu::convolution_gradients, cuda::convolution_gradients>(x.device(), shape, upstream, images, weight, by);
-  } else {
-    for (const Tensor* result : {&by.input, &by.weight, &by.bias})
-      if (result->defined()) fill(*result, 0);
-  }
+  const Conv2dGradients by = empty_gradients(x, weight, wanted);
+  write_gradients(shape, upstream, {}, images, weight, by);
   // The gradient is linear in each of upstream, images and weights: its own gradients are convolutions again.
   const Tensors recorded = record_all(
       "ConvolutionBackwardBackward0", {by.input, by.weight, by.bias}, {upstream, images, weight},

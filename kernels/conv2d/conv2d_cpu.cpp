@@ -1,6 +1,7 @@
 #include "../../core/primitives.h"
 #include "../common/convert.h"
 #include "../common/reference_convolution.h"
+#include "../elementwise/elementwise_twins.h"
 #include "conv2d_twins.h"
 #include "image_gradients.h"
 #include "slices.h"
@@ -42,9 +43,15 @@ void reference_gradients(const ConvolutionShape& shape, const Tensor& gradient, 
   }
 }
 
-template <class T>
-void rectify(T* values, int64_t count) {
-  for (int64_t i = 0; i < count; ++i) values[i] = static_cast<compute_t<T>>(values[i]) <= 0 ? T(0) : values[i];
+void dense_gradients(const ConvolutionShape& shape, const Tensor& gradient, const Tensor& x, const Tensor& weight,
+                     const Conv2dGradients& out) {
+  const DenseGradients dense(shape, x, weight, out);
+  const int64_t group_size = images_per_group(shape) * shape.out_height * shape.out_width * shape.out_channels *
+                             static_cast<int64_t>(size_of(gradient.dtype()));
+  parallel_for(dense.groups(), 1, [&](int64_t group, int64_t) {
+    dense.run(group, static_cast<const char*>(gradient.data()) + group * group_size);
+  });
+  dense.finish();
 }
 
 }  // namespace
@@ -68,23 +75,24 @@ void convolution(const ConvolutionShape& shape, const Tensor& x, const Tensor& w
   parallel_for(forward.count(), 1, [&](int64_t i, int64_t) {
     const ConvolutionPiece& piece = forward.piece(i);
     const int64_t first = (piece.image * shape.out_height + piece.row) * row_size;
-    visit_floating("conv2d", out.dtype(), [&]<class T>() {
-      T* target = out.data<T>() + first;
-      forward.run(i, target);
-      if (relu) rectify(target, piece.images * piece.rows * row_size);
-    });
+    forward.run(i, relu, static_cast<char*>(out.data()) + first * static_cast<int64_t>(size_of(out.dtype())));
   });
 }
 
-void convolution_gradients(const ConvolutionShape& shape, const Tensor& gradient, const Tensor& x, const Tensor& weight,
-                           const Conv2dGradients& out) {
-  if (x.dtype() == f32) return image_gradients(shape, {gradient.data<float>()}, x, weight, out);
+void convolution_gradients(const ConvolutionShape& shape, const Tensor& gradient, const Tensor& activated,
+                           const Tensor& x, const Tensor& weight, const Conv2dGradients& out) {
+  if (x.dtype() == f32) {
+    const float* y = activated.defined() ? activated.data<float>() : nullptr;
+    return image_gradients(shape, {.gradient = gradient.data<float>(), .activated = y}, x, weight, out);
+  }
+  if (activated.defined())
+    return convolution_gradients(shape, percale::relu_gradient(gradient, activated), {}, x, weight, out);
   if (x.dtype() != f64 && !onednn_computes(x.dtype())) {
     Conv2dGradients wide;
     if (out.input.defined()) wide.input = Tensor::empty_like(out.input, f32);
     if (out.weight.defined()) wide.weight = Tensor::empty_like(out.weight, f32);
     if (out.bias.defined()) wide.bias = Tensor::empty_like(out.bias, f32);
-    convolution_gradients(shape, widened(gradient), widened(x), widened(weight), wide);
+    convolution_gradients(shape, widened(gradient), {}, widened(x), widened(weight), wide);
     if (out.input.defined()) copy(wide.input, out.input);
     if (out.weight.defined()) copy(wide.weight, out.weight);
     if (out.bias.defined()) copy(wide.bias, out.bias);
@@ -93,11 +101,7 @@ void convolution_gradients(const ConvolutionShape& shape, const Tensor& gradient
   if (out.bias.defined())
     visit_floating("conv2d", gradient.dtype(), [&]<class T>() { bias_gradient(shape, gradient.data<T>(), out.bias); });
   if (x.dtype() == f64) return reference_gradients(shape, gradient, x, weight, out);
-  if (out.input.defined() || out.weight.defined()) dense_convolution_gradients(shape, gradient, x, weight, out);
-}
-
-void rectify(const Tensor& values) {
-  visit_floating("conv2d_relu", values.dtype(), [&]<class T>() { rectify(values.data<T>(), values.numel()); });
+  if (out.input.defined() || out.weight.defined()) dense_gradients(shape, gradient, x, weight, out);
 }
 
 }  // namespace percale::cpu

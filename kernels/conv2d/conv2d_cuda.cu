@@ -1,5 +1,6 @@
 #include "../../core/cuda/dnn.h"
 #include "../../core/primitives.h"
+#include "../elementwise/elementwise_twins.h"
 #include "conv2d_device.h"
 #include "conv2d_twins.h"
 
@@ -128,8 +129,10 @@ void convolution(const ConvolutionShape& shape, const Tensor& x, const Tensor& w
                       room.data(), current_stream());
 }
 
-void convolution_gradients(const ConvolutionShape& shape, const Tensor& gradient, const Tensor& x, const Tensor& weight,
-                           const Conv2dGradients& out) {
+void convolution_gradients(const ConvolutionShape& shape, const Tensor& gradient, const Tensor& activated,
+                           const Tensor& x, const Tensor& weight, const Conv2dGradients& out) {
+  if (activated.defined())
+    return convolution_gradients(shape, relu_gradient(gradient, activated), {}, x, weight, out);
   const Convolution problem{shape, x.dtype(), current_precision()};
   const bool in_double = x.dtype() == f64;
   if (out.bias.defined())

@@ -16,18 +16,17 @@ Tensor convolution_operand(const Tensor& x);
 namespace cpu {
 void convolution(const ConvolutionShape& shape, const Tensor& x, const Tensor& weight, const Tensor& bias, bool relu,
                  const Tensor& out);
-/// Writes those of `out` that are defined.
-void convolution_gradients(const ConvolutionShape& shape, const Tensor& gradient, const Tensor& x, const Tensor& weight,
-                           const Conv2dGradients& out);
-/// ReLU in place, of a dense tensor; NaN stays. On the caller's thread.
-void rectify(const Tensor& values);
+/// Writes those of `out` that are defined. `activated`: what ReLU made of the result, if `gradient` is to come through
+/// one, or undefined.
+void convolution_gradients(const ConvolutionShape& shape, const Tensor& gradient, const Tensor& activated,
+                           const Tensor& x, const Tensor& weight, const Conv2dGradients& out);
 }  // namespace cpu
 
 namespace cuda {
 void convolution(const ConvolutionShape& shape, const Tensor& x, const Tensor& weight, const Tensor& bias, bool relu,
                  const Tensor& out);
-void convolution_gradients(const ConvolutionShape& shape, const Tensor& gradient, const Tensor& x, const Tensor& weight,
-                           const Conv2dGradients& out);
+void convolution_gradients(const ConvolutionShape& shape, const Tensor& gradient, const Tensor& activated,
+                           const Tensor& x, const Tensor& weight, const Conv2dGradients& out);
 }  // namespace cuda
 
 }  // namespace percale

@@ -165,7 +165,7 @@ HWY_EXPORT(forward_pooled);
 HWY_EXPORT(weight_gradient);
 
 FewChannels::FewChannels(const ConvolutionShape& s)
-    : shape(s), values(s.kernel_height * s.kernel_width * s.in_channels), pitch(pitch_of(s)) {
+    : shape(s), values(s.kernel_height * s.kernel_width * s.in_channels), pitch(value_pitch(s)) {
   const int64_t row_step = PaddedImage(s, 0, 1, s.in_channels).row_step;
   int32_t* next = offsets;
   for (int64_t v = 0; v < s.kernel_height; ++v)
@@ -174,15 +174,14 @@ FewChannels::FewChannels(const ConvolutionShape& s)
         *next++ = static_cast<int32_t>(v * s.dilation_height * row_step + u * s.dilation_width * s.in_channels + i);
 }
 
-void FewChannels::pack_weights(const Tensor& weight, float* packed) const {
+void pack_values(const ConvolutionShape& s, const Tensor& weight, float* packed) {
   const Strides& by = weight.strides();
   const float* from = weight.data<float>();
-  std::fill_n(packed, weights_numel(), 0.0f);
-  for (int64_t v = 0; v < shape.kernel_height; ++v)
-    for (int64_t u = 0; u < shape.kernel_width; ++u)
-      for (int64_t i = 0; i < shape.in_channels; ++i, packed += pitch)
-        for (int64_t o = 0; o < shape.out_channels; ++o)
-          packed[o] = from[o * by[0] + i * by[1] + v * by[2] + u * by[3]];
+  std::fill_n(packed, packed_values_numel(s), 0.0f);
+  for (int64_t v = 0; v < s.kernel_height; ++v)
+    for (int64_t u = 0; u < s.kernel_width; ++u)
+      for (int64_t i = 0; i < s.in_channels; ++i, packed += value_pitch(s))
+        for (int64_t o = 0; o < s.out_channels; ++o) packed[o] = from[o * by[0] + i * by[1] + v * by[2] + u * by[3]];
 }
 
 void few_channels_forward(const FewChannels& few, const PaddedImage& padded, const float* in, const float* weights,

@@ -17,18 +17,22 @@ inline bool has_few_channels(const ConvolutionShape& s) {
   return s.groups == 1 && s.kernel_height * s.kernel_width * s.in_channels <= most_window_values;
 }
 
+/// Weights lie here as [value of the window][output channel], zeros behind the last channel. Floats from one value's to
+/// the next: output channels, rounded up.
+inline int64_t value_pitch(const ConvolutionShape& s) { return (s.out_channels + 15) / 16 * 16; }
+inline int64_t packed_values_numel(const ConvolutionShape& s) {
+  return s.kernel_height * s.kernel_width * s.in_channels * value_pitch(s);
+}
+void pack_values(const ConvolutionShape& s, const Tensor& weight, float* packed);
+
 /// What the loops ask of a convolution: its windows' values, in the order of their sums.
 struct FewChannels {
   ConvolutionShape shape;
   int64_t values;                       ///< of a window
-  int64_t pitch;                        ///< floats from one value's weights to the next: output channels, rounded up
+  int64_t pitch;                        ///< value_pitch
   int32_t offsets[most_window_values];  ///< of each value from its window's first one, in the padded image
 
   explicit FewChannels(const ConvolutionShape& shape);
-  static int64_t pitch_of(const ConvolutionShape& s) { return (s.out_channels + 15) / 16 * 16; }
-  /// [value][output channel], zeros behind the last.
-  int64_t weights_numel() const { return values * pitch; }
-  void pack_weights(const Tensor& weight, float* packed) const;
 };
 
 /// `rows` output rows of one image from its padded part. `bias` has `pitch` floats.

@@ -4,7 +4,9 @@
 #include <bit>
 
 #include "../../core/cpu/threads.h"
+#include "../common/convert.h"
 #include "image_gradients.h"
+#include "wide_windows.h"
 
 namespace percale::cpu {
 namespace {
@@ -119,10 +121,14 @@ dnnl::convolution_forward::primitive_desc forward_description(const ConvolutionS
 
 ConvolutionForward::ConvolutionForward(const ConvolutionShape& shape, const Tensor& x, const Tensor& weight,
                                        const Tensor& bias, int64_t row_step)
-    : shape_(shape), x_(x.detach()), bias_(bias.defined() ? bias.contiguous().detach() : bias) {
+    : shape_(shape),
+      x_(x.detach()),
+      bias_(bias.defined() ? bias.contiguous().detach() : bias),
+      wide_(x.dtype() == f32 && has_wide_windows(shape)) {
   const OneThreadGuard guard;
-  if (x.dtype() == f32 && has_few_channels(shape)) {
-    prepare_few(weight);
+  if (x.dtype() == f32 && has_few_channels(shape)) few_.emplace(shape);
+  if (few_ || wide_) {
+    pack_own(weight);
     for (const ConvolutionPiece& extent : cut(shape, f32, row_step)) pieces_.push_back({extent, {}, {}});
     return;
   }
@@ -154,16 +160,15 @@ ConvolutionForward::Piece ConvolutionForward::prepare(const ConvolutionPiece& ex
   return {extent, primitive, packed_weights(weight, weights_layout(shape_, weight), primitive->weights)};
 }
 
-void ConvolutionForward::prepare_few(const Tensor& weight) {
-  few_.emplace(shape_);
-  PrimitiveKey layout("few channels");
+void ConvolutionForward::pack_own(const Tensor& weight) {
+  PrimitiveKey layout("conv2d values");
   layout.add(weight.shape()).add(weight.strides());
-  const size_t bytes = static_cast<size_t>(few_->weights_numel()) * sizeof(float);
-  few_weights_ = packed_weights(weight, layout, bytes,
-                                [&](void* packed) { few_->pack_weights(weight, static_cast<float*>(packed)); });
-  few_bias_ = Tensor::empty({few_->pitch});
-  std::fill_n(few_bias_.data<float>(), few_->pitch, 0.0f);
-  if (bias_.defined()) std::copy_n(bias_.data<float>(), shape_.out_channels, few_bias_.data<float>());
+  const size_t bytes = static_cast<size_t>(packed_values_numel(shape_)) * sizeof(float);
+  own_weights_ = packed_weights(weight, layout, bytes,
+                                [&](void* packed) { pack_values(shape_, weight, static_cast<float*>(packed)); });
+  own_bias_ = Tensor::empty({value_pitch(shape_)});
+  std::fill_n(own_bias_.data<float>(), value_pitch(shape_), 0.0f);
+  if (bias_.defined()) std::copy_n(bias_.data<float>(), shape_.out_channels, own_bias_.data<float>());
 }
 
 int64_t ConvolutionForward::largest_piece() const {
@@ -172,16 +177,30 @@ int64_t ConvolutionForward::largest_piece() const {
   return largest * shape_.out_width * shape_.out_channels;
 }
 
-void ConvolutionForward::run(int64_t i, void* out) const {
+void ConvolutionForward::run(int64_t i, bool relu, void* out) const {
   const Piece& piece = pieces_[static_cast<size_t>(i)];
-  if (few_) {
-    for_padded(piece, [&](const PaddedImage& padded, const float* in, int64_t image) {
-      float* target = static_cast<float*>(out) + image * piece.extent.rows * shape_.out_width * shape_.out_channels;
-      few_channels_forward(*few_, padded, in, static_cast<const float*>(few_weights_->data()), few_bias_.data<float>(),
-                           piece.extent.rows, target);
-    });
+  const ConvolutionPiece& extent = piece.extent;
+  const int64_t size = extent.rows * shape_.out_width * shape_.out_channels;  // of an image
+  const int64_t image_size = shape_.in_height * shape_.in_width * shape_.in_channels;
+  if (wide_) {
+    for (int64_t image = 0; image < extent.images; ++image)
+      wide_windows_forward(shape_, x_.data<float>() + (extent.image + image) * image_size,
+                           static_cast<const float*>(own_weights_->data()), own_bias_.data<float>(), relu, extent.row,
+                           extent.rows, static_cast<float*>(out) + image * size);
     return;
   }
+  if (few_) {
+    for_padded(piece, [&](const PaddedImage& padded, const float* in, int64_t image) {
+      few_channels_forward(*few_, padded, in, static_cast<const float*>(own_weights_->data()), own_bias_.data<float>(),
+                           extent.rows, static_cast<float*>(out) + image * size);
+    });
+  } else {
+    run_onednn(piece, out);
+  }
+  if (relu) rectify(x_.dtype(), out, extent.images * size);
+}
+
+void ConvolutionForward::run_onednn(const Piece& piece, void* out) const {
   const int64_t first_row =
       piece.extent.image * shape_.in_height + input_rows(shape_, piece.extent.row, piece.extent.rows).begin;
   const char* source = static_cast<const char*>(x_.data()) +
@@ -209,30 +228,30 @@ void ConvolutionForward::run_pooled(int64_t i, float* pooled, uint8_t* positions
   const Piece& piece = pieces_[static_cast<size_t>(i)];
   const int64_t size = piece.extent.rows / 2 * (shape_.out_width / 2) * shape_.out_channels;
   for_padded(piece, [&](const PaddedImage& padded, const float* in, int64_t image) {
-    few_channels_forward_pooled(*few_, padded, in, static_cast<const float*>(few_weights_->data()),
-                                few_bias_.data<float>(), piece.extent.rows, pooled + image * size,
+    few_channels_forward_pooled(*few_, padded, in, static_cast<const float*>(own_weights_->data()),
+                                own_bias_.data<float>(), piece.extent.rows, pooled + image * size,
                                 positions + image * size);
+  });
+}
+
+void rectify(DType dtype, void* values, int64_t count) {
+  visit_floating("conv2d_relu", dtype, [&]<class T>() {
+    T* const all = static_cast<T*>(values);
+    for (int64_t i = 0; i < count; ++i) all[i] = static_cast<compute_t<T>>(all[i]) <= 0 ? T(0) : all[i];
   });
 }
 
 // --- backward --------------------------------------------------------------------------------------------------------
 
-namespace {
-
-/// oneDNN's primitives of one group of images.
-struct GroupPrimitives {
-  std::shared_ptr<const Primitive> by_input, by_weight;
-};
-
-/// `partial`: the layout of the weight gradient, empty for oneDNN's choice.
-GroupPrimitives prepare_group(const ConvolutionShape& s, DType dtype, int64_t images, const Conv2dGradients& out,
-                              const Layout& partial) {
+DenseGradients::Primitives DenseGradients::prepare(int64_t images, const Layout& partial) const {
+  const ConvolutionShape& s = shape_;
+  const DType dtype = x_.dtype();
   const ConvolutionPiece whole{0, images, 0, s.out_height};
   const Geometry g = geometry(s, input_rows(s, 0, s.out_height));
   const Layout source = images_layout(images, s.in_channels, s.in_height, s.in_width, dtype);
   const Layout target = images_layout(images, s.out_channels, s.out_height, s.out_width, dtype);
-  GroupPrimitives result;
-  if (out.input.defined()) {
+  Primitives result;
+  if (out_.input.defined()) {
     const auto make = [&](const dnnl::engine& engine, const dnnl::primitive_attr& attributes) {
       const auto hint = forward_description(s, dtype, {}, whole, engine, {});
       const Layout weights{weight_dims(s), data_type_of("conv2d", dtype), Tag::any};
@@ -241,7 +260,7 @@ GroupPrimitives prepare_group(const ConvolutionShape& s, DType dtype, int64_t im
     };
     result.by_input = cached_primitive(key_of("conv2d by input", s, dtype, images), make);
   }
-  if (out.weight.defined()) {
+  if (out_.weight.defined()) {
     const auto make = [&](const dnnl::engine& engine, const dnnl::primitive_attr& attributes) {
       const auto hint = forward_description(s, dtype, {}, whole, engine, {});
       const Layout weights = partial.data.ndims ? partial : Layout(weight_dims(s), Type::f32, Tag::any);
@@ -253,48 +272,45 @@ GroupPrimitives prepare_group(const ConvolutionShape& s, DType dtype, int64_t im
   return result;
 }
 
-}  // namespace
-
 int64_t images_per_group(const ConvolutionShape& s) {
   const int64_t weight_bytes = s.weight_numel() * static_cast<int64_t>(sizeof(float));
   const int64_t groups = std::clamp<int64_t>(partial_bytes / weight_bytes, 2, most_groups);
   return divide_up(s.batch, groups);
 }
 
-void dense_convolution_gradients(const ConvolutionShape& s, const Tensor& gradient, const Tensor& x,
-                                 const Tensor& weight, const Conv2dGradients& out) {
-  const int64_t images = images_per_group(s), groups = divide_up(s.batch, images),
-                rest = s.batch - (groups - 1) * images;
-  const int64_t size = static_cast<int64_t>(size_of(x.dtype()));
-  const int64_t in_step = images * s.in_height * s.in_width * s.in_channels * size;
-  const int64_t out_step = images * s.out_height * s.out_width * s.out_channels * size;
-  GroupPrimitives full, last;
+DenseGradients::DenseGradients(const ConvolutionShape& s, const Tensor& x, const Tensor& weight,
+                               const Conv2dGradients& out)
+    : shape_(s), x_(x.detach()), out_(out), images_(images_per_group(s)), groups_(divide_up(s.batch, images_)) {
+  const int64_t rest = s.batch - (groups_ - 1) * images_;
   {
     const OneThreadGuard guard;
-    full = prepare_group(s, x.dtype(), images, out, {});
-    last = rest == images ? full
-                          : prepare_group(s, x.dtype(), rest, out, full.by_weight ? full.by_weight->weights : Layout());
+    full_ = prepare(images_, {});
+    last_ = rest == images_ ? full_ : prepare(rest, full_.by_weight ? full_.by_weight->weights : Layout());
   }
-  std::shared_ptr<Storage> packed;
-  if (full.by_input) packed = packed_weights(weight, weights_layout(s, weight), full.by_input->weights);
-  const int64_t stride = full.by_weight ? static_cast<int64_t>(full.by_weight->weights.get_size() / sizeof(float)) : 0;
-  const Tensor partials = Tensor::empty({groups * stride});
-  parallel_for(groups, 1, [&](int64_t group, int64_t) {
-    const GroupPrimitives& primitives = group + 1 == groups ? last : full;
-    const OneThreadGuard guard;
-    const char* upstream = static_cast<const char*>(gradient.data()) + group * out_step;
-    if (const Primitive* by = primitives.by_input.get())
-      by->execute({{DNNL_ARG_DIFF_DST, by->destination, upstream},
-                   {DNNL_ARG_WEIGHTS, by->weights, packed->data()},
-                   {DNNL_ARG_DIFF_SRC, by->source, static_cast<char*>(out.input.data()) + group * in_step}});
-    if (const Primitive* by = primitives.by_weight.get())
-      by->execute({{DNNL_ARG_SRC, by->source, static_cast<const char*>(x.data()) + group * in_step},
-                   {DNNL_ARG_DIFF_DST, by->destination, upstream},
-                   {DNNL_ARG_DIFF_WEIGHTS, by->weights, partials.data<float>() + group * stride}});
-  });
-  if (!full.by_weight) return;
-  sum_partials(partials.data<float>(), groups, stride);
-  reorder(full.by_weight->weights, partials.data(), weights_layout(s, out.weight), out.weight.data());
+  if (full_.by_input) packed_ = packed_weights(weight, weights_layout(s, weight), full_.by_input->weights);
+  if (full_.by_weight) stride_ = static_cast<int64_t>(full_.by_weight->weights.get_size() / sizeof(float));
+  partials_ = Tensor::empty({groups_ * stride_});
+}
+
+void DenseGradients::run(int64_t group, const void* gradient) const {
+  const Primitives& primitives = group + 1 == groups_ ? last_ : full_;
+  const int64_t in_step =
+      images_ * shape_.in_height * shape_.in_width * shape_.in_channels * static_cast<int64_t>(size_of(x_.dtype()));
+  const OneThreadGuard guard;
+  if (const Primitive* by = primitives.by_input.get())
+    by->execute({{DNNL_ARG_DIFF_DST, by->destination, gradient},
+                 {DNNL_ARG_WEIGHTS, by->weights, packed_->data()},
+                 {DNNL_ARG_DIFF_SRC, by->source, static_cast<char*>(out_.input.data()) + group * in_step}});
+  if (const Primitive* by = primitives.by_weight.get())
+    by->execute({{DNNL_ARG_SRC, by->source, static_cast<const char*>(x_.data()) + group * in_step},
+                 {DNNL_ARG_DIFF_DST, by->destination, gradient},
+                 {DNNL_ARG_DIFF_WEIGHTS, by->weights, const_cast<float*>(partials_.data<float>()) + group * stride_}});
+}
+
+void DenseGradients::finish() const {
+  if (!full_.by_weight) return;
+  sum_partials(partials_.data<float>(), groups_, stride_);
+  reorder(full_.by_weight->weights, partials_.data(), weights_layout(shape_, out_.weight), out_.weight.data());
 }
 
 }  // namespace percale::cpu

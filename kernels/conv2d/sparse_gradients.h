@@ -6,11 +6,14 @@
 #include "../../core/tensor.h"
 #include "output_gradient.h"
 #include "padded_image.h"
+#include "wide_windows.h"
 
 namespace percale::cpu {
 
-/// Whether a window is made of rows that lie in one piece in memory.
-inline bool has_window_rows(const ConvolutionShape& s) { return s.groups == 1 && s.dilation_width == 1; }
+/// Whether a window is made of rows that lie in one piece in memory, and of more values than wide_windows.h's.
+inline bool has_window_rows(const ConvolutionShape& s) {
+  return s.groups == 1 && s.dilation_width == 1 && !has_wide_windows(s);
+}
 
 /// How weights and sums of their gradients lie here: [block of channels][output channel][window row][pitch], zeros
 /// behind a row's end. A block has as many channels as make a window fit the registers of AVX-512.

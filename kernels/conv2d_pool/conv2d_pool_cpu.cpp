@@ -32,13 +32,13 @@ void pool_piece(const ConvolutionForward& forward, int64_t i, const PoolGeometry
   }
   const Tensor scratch =
       Tensor::empty_channels_last({piece.images, pool.channels, piece.rows, pool.columns.in}, out.options());
-  forward.run(i, scratch.data());
+  forward.run(i, false, scratch.data());
   PoolGeometry part = pool;
   part.images = piece.images;
   part.rows.in = piece.rows;
   part.rows.out = rows;
   max_pool(part, scratch, target, where);
-  rectify(target);
+  rectify(target.dtype(), target.data(), target.numel());
 }
 
 }  // namespace
@@ -64,7 +64,7 @@ void convolution_pool_gradients(const ConvolutionShape& shape, const PoolGeometr
   const Tensor through = percale::relu_gradient(gradient, out);
   const Tensor upstream = Tensor::empty_channels_last(pool.input_shape(), out.options());
   max_pool_gradient(pool, through, positions, upstream);
-  convolution_gradients(shape, upstream, x, weight, result);
+  convolution_gradients(shape, upstream, {}, x, weight, result);
 }
 
 }  // namespace percale::cpu

@@ -58,7 +58,7 @@ void convolution_pool_gradients(const ConvolutionShape& shape, const PoolGeometr
     else
       sum_pixels<1, compute_t<T>>(load, pixels, pool.channels, bias);
   });
-  convolution_gradients(shape, upstream, x, weight, {result.input, result.weight, {}});
+  convolution_gradients(shape, upstream, {}, x, weight, {result.input, result.weight, {}});
 }
 
 }  // namespace percale::cuda

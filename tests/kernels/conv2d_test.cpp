@@ -31,6 +31,8 @@ const std::vector<Case> cases = {
     {{2, 16, 13, 11, 24, 3}, {.padding = {1, 1}}, 3},
     {{4, 12, 9, 9, 8, 3}, {.padding = {1, 1}, .groups = 2}, 2},
     {{2, 24, 70, 66, 16, 5}, {.padding = {2, 2}}, 2},
+    {{3, 3, 61, 90, 16, 5}, {.stride = {4, 4}, .padding = {2, 2}}, 2},
+    {{2, 3, 23, 37, 37, 7}, {.stride = {2, 1}, .padding = {3, 1}, .dilation = {2, 1}}, 3},
 };
 
 Tensors inputs_of(const Case& c, Device device) {
@@ -74,6 +76,9 @@ void expect_fusing_changes_nothing(Device device) {
         results(c, device,
                 [&](const Tensors& in) { return max_pool2d(relu(conv2d(in[0], in[1], in[2], c.options)), c.pool); }),
         "step by step");
+    expect_same(results(c, device, [&](const Tensors& in) { return conv2d_relu(in[0], in[1], in[2], c.options); }),
+                results(c, device, [&](const Tensors& in) { return relu(conv2d(in[0], in[1], in[2], c.options)); }),
+                "without a pool");
   }
 }
 
@@ -94,6 +99,11 @@ TEST(Convolution, ThreadsChangeNothing) {
     };
     expect_same(run(1), run(2), "one thread and two");
     expect_same(run(2), run(3), "two threads and three");
+    const auto run_dense = [&](int count) {
+      cpu::set_num_threads(count);
+      return results(c, cpu_device, [&](const Tensors& in) { return conv2d_relu(in[0], in[1], in[2], c.options); });
+    };
+    expect_same(run_dense(1), run_dense(2), "one thread and two, without a pool");
   }
   cpu::set_num_threads(threads);
 }
