@@ -34,6 +34,7 @@
 #include "kernels/reduction/reduction.h"
 #include "kernels/skip_gram/skip_gram.h"
 #include "kernels/softmax/softmax.h"
+#include "kernels/sparse_optimizer/sparse_optimizer.h"
 #include "nn/clip_grad.h"
 #include "nn/data/categories.h"
 #include "nn/data/csv.h"

@@ -223,6 +223,7 @@ void Module::requires_grad_(bool value) const {
 
 void Module::zero_grad(bool set_to_none) const {
   for (const Tensor& parameter : parameters()) {
+    clear_row_gradients(parameter);
     const Tensor gradient = parameter.grad();
     if (!gradient.defined()) continue;
     if (set_to_none) parameter.set_grad({});

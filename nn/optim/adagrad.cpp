@@ -1,8 +1,19 @@
 #include "adagrad.h"
 
 #include "../../kernels/optimizer/optimizer.h"
+#include "../../kernels/sparse_optimizer/sparse_optimizer.h"
 
 namespace percale::optim {
+namespace {
+
+percale::AdagradOptions step_options(const AdagradOptions& options) {
+  return {.lr_decay = options.lr_decay,
+          .weight_decay = options.weight_decay,
+          .eps = options.eps,
+          .maximize = options.maximize};
+}
+
+}  // namespace
 
 Adagrad::Adagrad(const Tensors& parameters, const AdagradOptions& options) : Adagrad({{parameters, options}}) {}
 
@@ -19,12 +30,13 @@ Adagrad::Adagrad(const std::vector<ParameterGroup<AdagradOptions>>& groups) : Op
 }
 
 void Adagrad::step_group(size_t index, const Group& group, const Tensors& gradients) {
-  const AdagradOptions& options = options_[index];
   adagrad_step(group.parameters, gradients, group.slots[0].tensors, group.rate, group.steps,
-               {.lr_decay = options.lr_decay,
-                .weight_decay = options.weight_decay,
-                .eps = options.eps,
-                .maximize = options.maximize});
+               step_options(options_[index]));
+}
+
+void Adagrad::step_rows(size_t index, const Group& group, size_t i, const std::vector<RowGradient>& rows) {
+  sparse_adagrad_step(group.parameters[i], rows, group.slots[0].tensors[i], group.rate, steps_of(group, i),
+                      step_options(options_[index]));
 }
 
 }  // namespace percale::optim

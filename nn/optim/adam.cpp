@@ -1,6 +1,7 @@
 #include "adam.h"
 
 #include "../../kernels/optimizer/optimizer.h"
+#include "../../kernels/sparse_optimizer/sparse_optimizer.h"
 
 namespace percale::optim {
 namespace {
@@ -12,6 +13,15 @@ std::vector<ParameterGroup<AdamOptions>> as_adam(const std::vector<ParameterGrou
                                    .weight_decay = options.weight_decay, .amsgrad = options.amsgrad,
                                    .maximize = options.maximize}});
   return result;
+}
+
+percale::AdamOptions step_options(const AdamOptions& options, bool decoupled) {
+  return {.beta1 = options.betas.first,
+          .beta2 = options.betas.second,
+          .eps = options.eps,
+          .weight_decay = options.weight_decay,
+          .decoupled = decoupled,
+          .maximize = options.maximize};
 }
 
 }  // namespace
@@ -41,8 +51,14 @@ void Adam::step_group(size_t index, const Group& group, const Tensors& gradients
   const AdamOptions& options = options_[index];
   adam_step(group.parameters, gradients, group.slots[0].tensors, group.slots[1].tensors,
             options.amsgrad ? group.slots[2].tensors : Tensors(), group.rate, group.steps,
-            {.beta1 = options.betas.first, .beta2 = options.betas.second, .eps = options.eps,
-             .weight_decay = options.weight_decay, .decoupled = decoupled_, .maximize = options.maximize});
+            step_options(options, decoupled_));
+}
+
+void Adam::step_rows(size_t index, const Group& group, size_t i, const std::vector<RowGradient>& rows) {
+  const AdamOptions& options = options_[index];
+  sparse_adam_step(group.parameters[i], rows, group.slots[0].tensors[i], group.slots[1].tensors[i],
+                   options.amsgrad ? group.slots[2].tensors[i] : Tensor(), group.rate, steps_of(group, i),
+                   step_options(options, decoupled_));
 }
 
 }  // namespace percale::optim

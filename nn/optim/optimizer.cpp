@@ -49,20 +49,32 @@ void Optimizer::step() {
   for (size_t i = 0; i < groups_.size(); ++i) {
     Group& group = groups_[i];
     Tensors gradients;
-    bool any = false;
+    bool any_dense = false, any_rows = false;
     for (const Tensor& parameter : group.parameters) {
       gradients.push_back(parameter.grad());
-      any = any || gradients.back().defined();
+      const bool dense = gradients.back().defined(), rows = !row_gradients(parameter).empty();
+      require(!dense || !rows, name_, "a table of shape {} has both a dense and a row-sparse gradient",
+              parameter.shape());
+      any_dense = any_dense || dense;
+      any_rows = any_rows || rows;
     }
-    if (!any) continue;
+    if (!any_dense && !any_rows) continue;
     prepare(group);
-    step_group(i, group, gradients);
+    if (any_dense) step_group(i, group, gradients);
+    for (size_t k = 0; any_rows && k < group.parameters.size(); ++k)
+      if (const auto& rows = row_gradients(group.parameters[k]); !rows.empty()) step_rows(i, group, k, rows);
   }
+}
+
+Tensor Optimizer::steps_of(const Group& group, size_t i) {
+  const auto at = static_cast<int64_t>(i);
+  return group.steps.slice(0, at, at + 1);
 }
 
 void Optimizer::zero_grad(bool set_to_none) {
   for (const Group& group : groups_) {
     for (const Tensor& parameter : group.parameters) {
+      clear_row_gradients(parameter);
       const Tensor gradient = parameter.grad();
       if (!gradient.defined()) continue;
       if (set_to_none) parameter.set_grad({});

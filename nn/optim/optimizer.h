@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "../../core/autograd.h"
 #include "../../core/tensor.h"
 #include "../state_dict.h"
 
@@ -20,6 +21,9 @@ struct ParameterGroup {
 
 /// Base of the optimizers. One multi-tensor kernel a group and step; parameters without a gradient are left alone.
 ///
+/// Of a table whose gradient is row-sparse (`EmbeddingOptions::sparse`), only the rows that were used are moved, and
+/// their state: kernels/sparse_optimizer states what that means for momentum, moments and decay.
+///
 /// `step()` and `zero_grad()` may be part of a captured step (`Graph::capture`): step counts and learning rates lie in
 /// the parameters' device's memory, where a replay reads them; `set_lr` and schedules belong between the calls of a
 /// captured step. Not for several threads at once.
@@ -29,7 +33,7 @@ class Optimizer {
   Optimizer(const Optimizer&) = delete;
   Optimizer& operator=(const Optimizer&) = delete;
 
-  /// Moves every parameter that has a gradient.
+  /// Moves every parameter that has a gradient. Error for one that has both a dense and a row-sparse one.
   void step();
   /// Forgets the gradients, or fills them with zeros. Forgotten, their memory goes back to the pool from which the next
   /// `backward` takes it: a steady loop asks the system for nothing, and gradients need not be added to zeros first.
@@ -68,6 +72,10 @@ class Optimizer {
   /// @param slots what is kept of each parameter: names and first values.
   void add_group(const Tensors& parameters, double lr, const std::vector<Slot>& slots);
   virtual void step_group(size_t index, const Group& group, const Tensors& gradients) = 0;
+  /// One step of parameter `i`, a table, on the rows that were used.
+  virtual void step_rows(size_t index, const Group& group, size_t i, const std::vector<RowGradient>& rows) = 0;
+  /// How many steps parameter `i` has taken, where a step counts it up.
+  static Tensor steps_of(const Group& group, size_t i);
 
  private:
   void prepare(Group& group);

@@ -1,8 +1,20 @@
 #include "sgd.h"
 
 #include "../../kernels/optimizer/optimizer.h"
+#include "../../kernels/sparse_optimizer/sparse_optimizer.h"
 
 namespace percale::optim {
+namespace {
+
+percale::SgdOptions step_options(const SGDOptions& options) {
+  return {.momentum = options.momentum,
+          .dampening = options.dampening,
+          .weight_decay = options.weight_decay,
+          .nesterov = options.nesterov,
+          .maximize = options.maximize};
+}
+
+}  // namespace
 
 SGD::SGD(const Tensors& parameters, const SGDOptions& options) : SGD({{parameters, options}}) {}
 
@@ -17,10 +29,13 @@ SGD::SGD(const std::vector<ParameterGroup<SGDOptions>>& groups) : Optimizer("SGD
 }
 
 void SGD::step_group(size_t index, const Group& group, const Tensors& gradients) {
-  const SGDOptions& options = options_[index];
-  sgd_step(group.parameters, gradients, group.slots.empty() ? Tensors() : group.slots[0].tensors, group.rate, group.steps,
-           {.momentum = options.momentum, .dampening = options.dampening, .weight_decay = options.weight_decay,
-            .nesterov = options.nesterov, .maximize = options.maximize});
+  sgd_step(group.parameters, gradients, group.slots.empty() ? Tensors() : group.slots[0].tensors, group.rate,
+           group.steps, step_options(options_[index]));
+}
+
+void SGD::step_rows(size_t index, const Group& group, size_t i, const std::vector<RowGradient>& rows) {
+  sparse_sgd_step(group.parameters[i], rows, group.slots.empty() ? Tensor() : group.slots[0].tensors[i], group.rate,
+                  steps_of(group, i), step_options(options_[index]));
 }
 
 }  // namespace percale::optim

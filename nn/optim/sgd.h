@@ -22,6 +22,7 @@ class SGD : public Optimizer {
 
  private:
   void step_group(size_t index, const Group& group, const Tensors& gradients) override;
+  void step_rows(size_t index, const Group& group, size_t i, const std::vector<RowGradient>& rows) override;
 
   std::vector<SGDOptions> options_;
 };

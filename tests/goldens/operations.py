@@ -334,7 +334,26 @@ def adagrad():
                 ("Adagrad", {"lr": 0.1, "lr_decay": 0.5, "weight_decay": 0.1, "initial_accumulator_value": 0.25, "eps": 1e-3})))
 
 
-for part in (elementwise, binary, reductions, matrices, convolutions, pooling, losses, joining, second_derivatives, first_optimisers, schedules, clipping, promotion, adagrad):
+
+def sparse_optimisers():
+    """Five steps on a table of which each step uses some rows: those that `rows` lists, from one on at each step."""
+    table = {"SGD": torch.optim.SGD, "Adagrad": torch.optim.Adagrad, "Adam": torch.optim.SparseAdam}
+    rows = [2, 5, 2, 0, 2, 6, 1, 5, 0]
+    # SparseAdam has eps stand elsewhere: so small a one tells no difference.
+    for name, args in (("SGD", {"lr": 0.1}), ("Adagrad", {"lr": 0.1, "lr_decay": 0.5, "eps": 1e-3}), ("Adam", {"lr": 0.1, "betas": [0.8, 0.95], "eps": 1e-30})):
+        start = real(8, 3, grad=False)
+        layer = torch.nn.Embedding.from_pretrained(start.tensor.clone(), freeze=False, sparse=True)
+        named = {**args, "betas": tuple(args["betas"])} if "betas" in args else args
+        optimizer = table[name](layer.parameters(), **named)
+        for step in range(5):
+            optimizer.zero_grad()
+            index = torch.tensor(rows[step:])
+            layer(index).backward(quantised(71 + step, (len(index), 3)))
+            optimizer.step()
+        cases.append({"op": "sparse_optimizer." + name, "args": {**args, "rows": rows}, "inputs": [start.written], "output": written(layer.weight)})
+
+
+for part in (elementwise, binary, reductions, matrices, convolutions, pooling, losses, joining, second_derivatives, first_optimisers, schedules, clipping, promotion, adagrad, sparse_optimisers):
     part()
 path = pathlib.Path(__file__).with_suffix(".jsonl")
 with path.open("w") as file:

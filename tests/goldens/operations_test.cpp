@@ -112,14 +112,33 @@ Tensor sgd(const Tensors& in, const Json& args) {
                                                      .nesterov = args.value("nesterov", false)});
 }
 
-Tensor adagrad(const Tensors& in, const Json& args) {
-  optim::AdagradOptions options{.lr = args["lr"],
-                                .lr_decay = args.value("lr_decay", 0.0),
-                                .weight_decay = args.value("weight_decay", 0.0),
-                                .initial_accumulator_value = args.value("initial_accumulator_value", 0.0)};
+optim::AdagradOptions adagrad_options(const Json& args) {
+  optim::AdagradOptions options;
+  options.lr = args["lr"];
+  options.lr_decay = args.value("lr_decay", 0.0);
+  options.weight_decay = args.value("weight_decay", 0.0);
+  options.initial_accumulator_value = args.value("initial_accumulator_value", 0.0);
   options.eps = args.value("eps", options.eps);
   options.maximize = args.value("maximize", false);
-  return optimized<optim::Adagrad>(in, options);
+  return options;
+}
+
+Tensor adagrad(const Tensors& in, const Json& args) { return optimized<optim::Adagrad>(in, adagrad_options(args)); }
+
+template <class Optimizer, class Options>
+Tensor optimized_rows(const Tensors& in, const Json& args, const Options& options) {
+  const Tensor table = in[0].clone().requires_grad_();
+  Optimizer optimizer({table}, options);
+  const auto rows = args["rows"].get<std::vector<int64_t>>();
+  for (uint64_t step = 0; step < 5; ++step) {
+    optimizer.zero_grad();
+    const std::vector<int64_t> used(rows.begin() + static_cast<ptrdiff_t>(step), rows.end());
+    const Tensor index = from_vector(used, {static_cast<int64_t>(used.size())});
+    const Tensor upstream = quantised(71 + step, {index.numel(), table.size(1)});
+    embedding(table, index, {.sparse = true}).backward(upstream.to(table.dtype()));
+    optimizer.step();
+  }
+  return table.detach();
 }
 
 optim::OneCycleLROptions one_cycle(const Json& args) {
@@ -239,6 +258,9 @@ const std::map<std::string, Run> operations = {
     {"flatten", [](const Tensors& in, const Json& args) { return in[0].flatten(args["start"]); }},
     {"optimizer.SGD", sgd},
     {"optimizer.Adagrad", adagrad},
+    {"sparse_optimizer.SGD", [](const Tensors& in, const Json& args) { return optimized_rows<optim::SGD>(in, args, optim::SGDOptions{.lr = args["lr"]}); }},
+    {"sparse_optimizer.Adagrad", [](const Tensors& in, const Json& args) { return optimized_rows<optim::Adagrad>(in, args, adagrad_options(args)); }},
+    {"sparse_optimizer.Adam", [](const Tensors& in, const Json& args) { return optimized_rows<optim::Adam>(in, args, adam_options<optim::AdamOptions>(args)); }},
     {"optimizer.Adam", [](const Tensors& in, const Json& args) { return optimized<optim::Adam>(in, adam_options<optim::AdamOptions>(args)); }},
     {"optimizer.AdamW", [](const Tensors& in, const Json& args) { return optimized<optim::AdamW>(in, adam_options<optim::AdamWOptions>(args)); }},
     {"schedule.StepLR", [](const Tensors&, const Json& args) {
