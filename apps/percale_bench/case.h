@@ -36,6 +36,8 @@ Timing measure(const std::function<void()>& call, Device device, double seconds)
 
 /// The timing tables of all specs.
 std::vector<Case> spec_cases(Device device);
+/// Tables of vectors under indices of natural frequencies.
+std::vector<Case> embedding_cases(Device device);
 /// Steps and forward passes of the models.
 std::vector<Case> model_cases(Device device);
 
