@@ -63,6 +63,7 @@
 #include "nn/sequential.h"
 #include "nn/summary.h"
 #include "nn/text/vocabulary.h"
+#include "nn/text/wordpiece.h"
 #include "nn/train/checkpoint.h"
 #include "nn/train/interrupt.h"
 #include "nn/train/metrics.h"

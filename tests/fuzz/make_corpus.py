@@ -234,7 +234,76 @@ def make_csv():
         write("csv", name, data)
 
 
+def make_tokenizer():
+    tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "hello", "##s", "\u00e9", "\u4e2d", "!"]
+    lines = "".join(token + "\n" for token in tokens).encode()
+
+    def document(**changes):
+        def item(kind, name, type_id):
+            return {kind: {"id": name, "type_id": type_id}}
+
+        template = [item("SpecialToken", "[CLS]", 0), item("Sequence", "A", 0), item("SpecialToken", "[SEP]", 0),
+                    item("Sequence", "B", 1), item("SpecialToken", "[SEP]", 1)]
+        fields = {
+            "truncation": None,
+            "added_tokens": [{"id": 4, "content": "[MASK]", "special": True, "lstrip": True, "normalized": False}],
+            "normalizer": {"type": "BertNormalizer", "clean_text": True, "strip_accents": None, "lowercase": True},
+            "pre_tokenizer": {"type": "BertPreTokenizer"},
+            "post_processor": {"type": "TemplateProcessing", "pair": template},
+            "model": {"type": "WordPiece", "unk_token": "[UNK]", "vocab": {token: i for i, token in enumerate(tokens)}},
+        }
+        return json.dumps({**fields, **changes}, separators=(",", ":")).encode()
+
+    cases = {
+        "vocab": lines,
+        "vocab_crlf": lines.replace(b"\n", b"\r\n") + b"\n\n",
+        "vocab_twice": lines + b"hello\n",
+        "vocab_latin": lines + b"caf\xe9\n",
+        "vocab_empty_line": b"[PAD]\n\n" + lines,
+        "vocab_no_unknown": lines.replace(b"[UNK]", b"[unk]"),
+        "vocab_nul": lines + b"\0\n\0\0\n",
+        "json": document(),
+        "json_bert": document(post_processor={"type": "BertProcessing", "sep": ["[SEP]", 3], "cls": ["[CLS]", 2]}),
+        "json_ids": document(model={"vocab": {"[UNK]": 1048575, "[CLS]": 1, "[SEP]": 0, "[PAD]": 7}}),
+        "json_id": document(model={"vocab": {"a": 1 << 40}}),
+        "json_negative": document(model={"vocab": {"a": -1}}),
+        "json_list": document(model={"vocab": [["a", 0]]}),
+        "json_nested": document(model={"vocab": {"a": {"b": [1]}}}),
+        "json_twice": document().replace(b'"hello":5', b'"hello":5,"hello":50'),
+        "json_bpe": document(model={"type": "BPE", "vocab": {}, "merges": []}),
+        "json_prefix": document(model={"vocab": {t: i for i, t in enumerate(tokens)}, "continuing_subword_prefix": "",
+                                       "max_input_chars_per_word": 0}),
+        "json_added": document(added_tokens=[{"id": 11, "content": "\u00e9!", "rstrip": True}, {"id": 11, "content": "x"}]),
+        "json_deep": b'{"model":' + b"[" * 40 + b"]" * 40 + b"}",
+        "json_surrogate": b'{"model":{"vocab":{"\\ud83d":1}}}',
+        "json_cut": document()[:-20],
+        "config": b'{"do_lower_case":false,"strip_accents":true,"tokenize_chinese_chars":1}',
+        "empty": b"",
+    }
+    for name, data in cases.items():
+        write("tokenizer", name, data)
+
+
+def make_wordpiece():
+    cases = {
+        "plain": "Hello hello. [MASK]aee [CLS]",
+        "accents": "\u00e9 e\u0301 \u0130 \u1e9e \u0344a\u0f73",
+        "moving": "e\u302f\u0301\u302e\u0323 \U0001d15e\U0001d165 \u08d4\u0334",
+        "hangul": "\uac01\u1100\u1161\u11a8",
+        "ideographs": "\u4e2d\uf900\U0002f800\U0002b820",
+        "dropped": "a\u200b\0\ufeff\ufffd\u0085\u000bb\ue000",
+        "spaces": "a\u3000b\u00a0\u2028\t\r\n c",
+        "long": "e" * 120 + " " + "e\u0301" * 101,
+    }
+    for name, text in cases.items():
+        write("wordpiece", name, text.encode())
+    write("wordpiece", "cut", "\u4e2d\U0001f600".encode()[:-1])
+    write("wordpiece", "bad", b"\xff\xc0\x80\xed\xa0\x80\xf4\x90\x80\x80 e\xe4\xb8e\xf0\x80")
+
+
 make_csv()
+make_tokenizer()
+make_wordpiece()
 make_safetensors()
 make_vocabulary()
 make_checkpoint()
