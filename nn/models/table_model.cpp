@@ -27,7 +27,9 @@ TableModel::TableModel(const TableModelOptions& options) : options_(options) {
   require(options.outputs >= 1 && options.numbers >= 0 && options.dim >= 0 && options.hidden >= 0, "TableModel",
           "outputs must be at least 1 and numbers, dim and hidden not negative, got {}, {}, {} and {}", options.outputs,
           options.numbers, options.dim, options.hidden);
-  constexpr double deviation = 0.1;  // with PyTorch's 1, rare categories keep much of the noise that they begin with
+  // Of 42 countries some have a dozen rows: what they begin with, they keep. On the census, with a hidden layer,
+  // PyTorch's deviation of 1 costs 0.004 of the accuracy.
+  constexpr double deviation = 0.1;
   features_ = options.numbers;
   Embeddings parts;
   if (options.representation == Representation::embedding) add("embeddings", parts);

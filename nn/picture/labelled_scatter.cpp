@@ -64,8 +64,8 @@ struct LabelledScatter {
 
   /// A thin line from a point to the nearest place of its name.
   static void draw_leader(Canvas& canvas, const Point& at, const Box& box) {
-    canvas.line({at, {std::clamp(at.x, box.left, box.right), std::clamp(at.y, box.top + 2, box.bottom - 2)}},
-                ink::faint, 0.8);
+    canvas.line({at, {std::clamp(at.x, box.left, box.right), std::clamp(at.y, box.top + 2, box.bottom - 2)}}, leader,
+                0.8);
   }
 
   void draw_names(Canvas& canvas) const {

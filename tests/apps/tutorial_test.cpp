@@ -163,4 +163,66 @@ TEST(Tutorial, TokenEmbeddingsBecomeOneVector) {
   EXPECT_EQ(printed(sentence_embedding.shape()), "torch.Size([1, 768])");
 }
 
+// data = {'category': ['cat', 'dog', 'bird', 'cat', 'bird', 'dog']}
+// df = pd.DataFrame(data)
+//
+// # Create a unique index for each category
+// df['category_index'] = df['category'].astype('category').cat.codes
+//
+// # Convert category indices to one-hot encoding
+// num_classes = df['category_index'].nunique()
+// one_hot = F.one_hot(torch.tensor(df['category_index']).to(torch.int64), num_classes=num_classes)
+// print(one_hot)
+//
+// class SimpleModel(nn.Module):
+//     def __init__(self, num_classes, embedding_dim):
+//         super(SimpleModel, self).__init__()
+//         self.embedding = nn.Embedding(num_classes, embedding_dim)
+//         self.fc = nn.Linear(embedding_dim, 1)  # Example output layer
+//
+//     def forward(self, x):
+//         embedding = self.embedding(x)
+//         x = self.fc(embedding)
+//         return x, embedding
+struct SimpleModel : nn::ModuleOf<SimpleModel> {
+  nn::Embedding embedding;
+  nn::Linear fc;
+
+  SimpleModel(int64_t num_classes, int64_t embedding_dim)
+      : embedding(add("embedding", nn::Embedding(num_classes, embedding_dim))),
+        fc(add("fc", nn::Linear(embedding_dim, 1))) {}  // example output layer
+
+  std::pair<Tensor, Tensor> forward(Tensor x) const {
+    Tensor embedding = this->embedding(x);
+    x = fc(embedding);
+    return {x, embedding};
+  }
+};
+
+TEST(Tutorial, ACategoricalColumnBecomesVectors) {
+  const std::string data = "category\ncat\ndog\nbird\ncat\nbird\ndog\n";
+  data::Table df = data::read_table(io::Source(data, "data"));
+
+  data::Categories categories(df["category"]);
+  Tensor category_index = categories.codes(df["category"]);
+  EXPECT_EQ(printed(category_index), "tensor([1, 2, 0, 1, 0, 2])");
+
+  const int64_t num_classes = categories.count();
+  EXPECT_EQ(printed(models::one_hot_or_zeros(category_index, num_classes)),
+            "tensor([[0, 1, 0],\n"
+            "        [0, 0, 1],\n"
+            "        [1, 0, 0],\n"
+            "        [0, 1, 0],\n"
+            "        [1, 0, 0],\n"
+            "        [0, 0, 1]])");
+
+  SimpleModel model(num_classes, 4);
+  auto [output, embeddings] = model(category_index);
+  EXPECT_EQ(output.shape(), Shape({6, 1}));
+  EXPECT_TRUE(printed(output).ends_with("]], grad_fn=<AddmmBackward0>)")) << printed(output);
+  EXPECT_EQ(embeddings.shape(), Shape({6, 4}));
+  EXPECT_TRUE(printed(embeddings).ends_with("]], grad_fn=<EmbeddingBackward0>)")) << printed(embeddings);
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(embeddings.data<float>()[i], embeddings.data<float>()[12 + i]);
+}
+
 }  // namespace

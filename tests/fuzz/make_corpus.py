@@ -304,6 +304,49 @@ def make_wordpiece():
 make_csv()
 make_tokenizer()
 make_wordpiece()
+def make_table_schema():
+    whole = {
+        "format": "percale.table", "version": 1,
+        "categories": [
+            {"name": "animal", "kind": "text", "names": ["bird", "cat", "\u00e4ffchen"]},
+            {"name": "year", "kind": "whole", "names": ["-1", "7", "10"]},
+            {"name": "large", "kind": "natural", "names": ["1", "18446744073709551615"]},
+            {"name": "larger", "kind": "huge", "names": ["-100", "99", "18446744073709551616"]},
+            {"name": "weight", "kind": "real", "names": ["-inf", "0.1", "1e+22"]},
+            {"name": "size", "kind": "whole_as_real", "names": ["1.0", "2.0"]},
+            {"name": "old", "kind": "truth", "names": ["False", "True"]},
+        ],
+        "numbers": [{"name": "age", "mean": 38.5, "deviation": 13.25}],
+        "target": {"name": "income", "mean": 0.5, "deviation": 1.0},
+    }
+
+    def changed(**changes):
+        return json.dumps({**whole, **changes}).encode()
+
+    column = {"name": "a", "kind": "text", "names": ["b", "a"]}
+    cases = {
+        "whole": changed(),
+        "class": changed(target={"name": "a", "kind": "text", "names": ["no", "yes"]}),
+        "format": changed(format="x"),
+        "version": changed(version=2),
+        "kind": changed(categories=[{**column, "kind": "colour"}]),
+        "order": changed(categories=[column]),
+        "number": changed(categories=[{**column, "kind": "real"}]),
+        "names": changed(categories=[{**column, "names": 3}]),
+        "deviation": changed(numbers=[{"name": "age", "mean": 0, "deviation": 0}]),
+        "mean": changed(numbers=[{"name": "age", "mean": "x", "deviation": 1}]),
+        "no_target": changed(target=None),
+        "empty": b"{}",
+        "list": b"[]",
+        "deep": b"[" * 1000,
+        "half": changed()[:200],
+    }
+    for name, data in cases.items():
+        write("table_schema", name, data)
+
+
+make_csv()
+make_table_schema()
 make_safetensors()
 make_vocabulary()
 make_checkpoint()
