@@ -51,6 +51,7 @@
 #include "nn/layers/linear.h"
 #include "nn/layers/pooling.h"
 #include "nn/losses.h"
+#include "nn/models/autoencoder.h"
 #include "nn/models/image_encoder.h"
 #include "nn/models/simple_cnn.h"
 #include "nn/models/table_model.h"
@@ -67,4 +68,5 @@
 #include "nn/train/checkpoint.h"
 #include "nn/train/interrupt.h"
 #include "nn/train/metrics.h"
+#include "nn/train/nearest_labels.h"
 #include "nn/train/progress.h"

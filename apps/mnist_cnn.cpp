@@ -12,6 +12,7 @@ int main(int argc, char** argv) {
   std::string folder, embeddings_file;
   int64_t epochs = 5, batch = 64;
   double lr = 0.001;
+  bool robustness = false;
   apps::Program program("mnist_cnn", "Trains the tutorial's SimpleCNN on MNIST, and shows its embeddings.",
                         "mnist_cnn --epochs 5 --save mnist.safetensors --picture mnist.png");
   program.option("--data", folder,
@@ -22,6 +23,8 @@ int main(int argc, char** argv) {
   program.option("--lr", lr, "Adam's learning rate", 0, 1e6);
   program.option("--embeddings", embeddings_file,
                  "write the embeddings of the test images, [10000, 128] in their order", "FILE.npy");
+  program.flag("--robustness", robustness,
+               "show accuracy and embeddings when the test images are moved by a pixel or noisy");
   program.training_flags();
   program.check([&](const apps::Settings& settings) {
     if (epochs == 0 && settings.load.empty() && !settings.resume)
@@ -54,11 +57,17 @@ int main(int argc, char** argv) {
     NoGradGuard no_grad;
     auto [data, _] = train_loader.next();
     auto [output, embeddings] = model(data);
-    std::cout << embeddings.shape() << '\n';                                // the shape of the embeddings
+    std::cout << embeddings.shape() << '\n';                                       // the shape of the embeddings
     std::cout << embeddings[std::min<int64_t>(1, data.size(0) - 1)] << std::endl;  // the embedding of the second image
 
     const apps::Scores scores = apps::score(model, mnist.test, settings.device);
-    apps::report(scores, mnist, training);
+    train::Metrics more;
+    if (robustness)
+      more = apps::report_robustness(mnist.test, settings.seed, [&](const data::LabelledImages& images) {
+        const apps::Scores changed = apps::score(model, images, settings.device);
+        return apps::Answer{changed.embeddings, changed.accuracy()};
+      });
+    apps::report(scores, mnist, training, std::move(more));
     if (!embeddings_file.empty()) io::save_npy(embeddings_file, scores.embeddings);
     if (!settings.picture.empty()) apps::draw(settings.picture, scores, mnist);
   });

@@ -54,21 +54,6 @@ picture::Panel mistakes_panel(const Scores& scores, const Tensor& images) {
 
 }  // namespace
 
-data::Mnist load_digits(const std::string& folder, const Settings& settings) {
-  return data::load_mnist({.folder = folder,
-                           .seed = settings.seed,
-                           .notice = [&](const std::string& line) { note(settings, line); },
-                           .progress = !settings.quiet});
-}
-
-std::string arguments_of(const data::Mnist& mnist, int64_t batch, double lr, const Settings& settings) {
-  char rate[32];
-  std::snprintf(rate, sizeof rate, "%.17g", lr);
-  return "--batch " + std::to_string(batch) + " --lr " + rate + " --seed " + std::to_string(settings.seed) +
-         " --precision " + text(settings.precision) + ", " + std::to_string(mnist.train.count()) +
-         (mnist.is_generated() ? " generated" : "") + " images";
-}
-
 Scores score(const models::SimpleCNN& model, const data::LabelledImages& images, Device device) {
   const TraceRange range("score");
   const NoGradGuard no_grad;
@@ -91,17 +76,18 @@ Scores score(const models::SimpleCNN& model, const data::LabelledImages& images,
   return scores;
 }
 
-void report(const Scores& scores, const data::Mnist& mnist, Training& training) {
+void report(const Scores& scores, const data::Mnist& mnist, Training& training, train::Metrics more) {
   std::printf("Test accuracy: %.2f %% (%lld of %lld)\n", 100 * scores.accuracy(),
               static_cast<long long>(scores.correct), static_cast<long long>(scores.labels.numel()));
   const std::string what = mnist.is_generated() ? "generated digits, for training and for the test" : mnist.name;
   const double rate = training.images_per_second();
   std::printf("Data: %s%s\n", what.c_str(), rate > 0 ? ("; " + picture::number(rate, 0) + " images/s").c_str() : "");
   std::fflush(stdout);
-  training.finish({{"data", mnist.name},
-                   {"test_accuracy", scores.accuracy()},
-                   {"correct", scores.correct},
-                   {"of", scores.labels.numel()}});
+  more.insert(more.begin(), {{"data", mnist.name},
+                             {"test_accuracy", scores.accuracy()},
+                             {"correct", scores.correct},
+                             {"of", scores.labels.numel()}});
+  training.finish(std::move(more));
 }
 
 void draw(const std::string& path, const Scores& scores, const data::Mnist& mnist) {

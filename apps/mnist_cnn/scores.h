@@ -3,15 +3,10 @@
 
 #include <string>
 
+#include "../program/digits.h"
 #include "../program/training.h"
 
 namespace percale::apps {
-
-/// MNIST as `--data` says; what there is to notice goes to `settings`' notes.
-data::Mnist load_digits(const std::string& folder, const Settings& settings);
-
-/// What decides the result of a run, for its checkpoints.
-std::string arguments_of(const data::Mnist& mnist, int64_t batch, double lr, const Settings& settings);
 
 /// A model's answers to labelled images, on the CPU.
 struct Scores {
@@ -27,8 +22,8 @@ struct Scores {
 /// Runs `model` over all images, a few hundred at a time, without history.
 Scores score(const models::SimpleCNN& model, const data::LabelledImages& images, Device device);
 
-/// Prints the accuracy, the rate and what the model was trained on; the last line of --metrics.
-void report(const Scores& scores, const data::Mnist& mnist, Training& training);
+/// Prints the accuracy, the rate and what the model was trained on; the last line of --metrics, with `more` in it.
+void report(const Scores& scores, const data::Mnist& mnist, Training& training, train::Metrics more = {});
 
 /// The confusion matrix, a 2-D map of the embeddings, and the images of which the model is most wrongly sure.
 void draw(const std::string& path, const Scores& scores, const data::Mnist& mnist);

@@ -184,6 +184,27 @@ Case image_encoder(Device device, int64_t batch) {
   return {"image_encoder.b" + std::to_string(batch), prepare};
 }
 
+/// Products of the auto-encoder's forward pass, for one image.
+constexpr double autoencoder_operations = 2.0 * 2 * (784 * 128 + 128 * 64 + 64 * 12 + 12 * 6);
+
+Case autoencoder(Device device, int64_t batch) {
+  auto prepare = [=] {
+    const std::shared_ptr<Training<models::Autoencoder>> training(new Training<models::Autoencoder>{device});
+    const Tensor x = randn({batch, 784}, {f32, device});
+    auto loss_of = [=](const models::Autoencoder& model) { return mse_loss(model(x), x); };
+    return Prepared{.call = captured([=] { return training->step(loss_of); }, device, "auto-encoder step"),
+                    .check =
+                        [=] {
+                          return training->check(loss_of, [&](const models::Autoencoder& exact) {
+                            return mse_loss(exact(in_double(x)), in_double(x));
+                          });
+                        },
+                    // The images need no gradient.
+                    .operations = (3 * autoencoder_operations - 2.0 * 784 * 128) * static_cast<double>(batch)};
+  };
+  return {"autoencoder.b" + std::to_string(batch), prepare};
+}
+
 }  // namespace
 
 std::vector<Case> model_cases(Device device) {
@@ -196,6 +217,7 @@ std::vector<Case> model_cases(Device device) {
   cases.push_back(cnn_forward(device, 64));
   cases.push_back(cnn_forward(device, 1));
   cases.push_back(image_encoder(device, 8));
+  cases.push_back(autoencoder(device, 64));
   return cases;
 }
 

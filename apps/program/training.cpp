@@ -80,8 +80,10 @@ struct Training::State {
 
   Tensor loss_sum = zeros({1}, {f32, settings.device});  ///< of the steps of this epoch
   double mean_loss = NAN;                                ///< of the last whole epoch
-  int64_t images = 0;                                    ///< learnt from by this process,
-  double seconds = 0;                                    ///< and how long that took
+  Tensor loss = full({1}, NAN);                          ///< of the last batch
+  bool shows_last_loss = false;
+  int64_t images = 0;  ///< learnt from by this process,
+  double seconds = 0;  ///< and how long that took
 
   using Captured = CapturedStep<std::function<Tensor()>>;
   std::map<int64_t, Captured> captured = {};  ///< a graph a batch size
@@ -112,18 +114,20 @@ struct Training::State {
       loss_sum.fill_(sum->second);
     if (const auto mean = checkpoint.numbers.find("mean_loss"); mean != checkpoint.numbers.end())
       mean_loss = mean->second;
+    if (const auto last = checkpoint.numbers.find("loss"); last != checkpoint.numbers.end()) loss.fill_(last->second);
     note(settings, "resuming at step " + std::to_string(step()) + " of " + std::to_string(epochs * loader.steps()));
   }
 
   void save_checkpoint() {
     const TraceRange range("checkpoint");
-    train::save_checkpoint(settings.checkpoint,
-                           {.model = model.state_dict(),
-                            .optimizer = optimizer.state_dict(),
-                            .random = random_state(settings.device),
-                            .position = loader.position(),
-                            .arguments = arguments,
-                            .numbers = {{"loss_sum", loss_sum.item<double>()}, {"mean_loss", mean_loss}}});
+    train::save_checkpoint(
+        settings.checkpoint,
+        {.model = model.state_dict(),
+         .optimizer = optimizer.state_dict(),
+         .random = random_state(settings.device),
+         .position = loader.position(),
+         .arguments = arguments,
+         .numbers = {{"loss_sum", loss_sum.item<double>()}, {"mean_loss", mean_loss}, {"loss", loss.item<double>()}}});
   }
 
   /// One batch: gathered, learnt from, its loss added up.
@@ -173,7 +177,7 @@ struct Training::State {
     const int64_t batch = loader.options().batch_size;
     bar.start(loader.step() * batch);
     while (!loader.epoch_is_over()) {
-      const Tensor loss = take_step(body);
+      loss = take_step(body);
       if (bar.is_due()) bar.show(std::min(loader.step() * batch, loader.count()), loss.item<double>());
       if (settings.checkpoint_every > 0 && step() % settings.checkpoint_every == 0) save_checkpoint();
       if (train::interrupted()) stop();
@@ -189,13 +193,15 @@ struct Training::State {
     const TraceRange range("epoch " + std::to_string(epoch));
     run_steps(body);
     char line[96];
-    std::snprintf(line, sizeof line, "Epoch [%lld/%lld], Loss: %.4f", static_cast<long long>(epoch),
-                  static_cast<long long>(epochs), mean_loss);
+    const int length = std::snprintf(line, sizeof line, "Epoch [%lld/%lld], Loss: %.4f", static_cast<long long>(epoch),
+                                     static_cast<long long>(epochs), shows_last_loss ? loss.item<double>() : mean_loss);
+    if (shows_last_loss)
+      std::snprintf(line + length, sizeof line - static_cast<size_t>(length), " (mean of the epoch: %.4f)", mean_loss);
     bar.clear();
     if (!settings.quiet) bar.print(line);
     loader.start_epoch(epoch);
     if (!metrics) return;
-    train::Metrics fields = {{"epoch", epoch}, {"loss", mean_loss}};
+    train::Metrics fields = {{"epoch", epoch}, {"loss", mean_loss}, {"last_loss", loss.item<double>()}};
     if (measure) fields.push_back({measure_name, measure()});
     fields.push_back({"images_per_s", static_cast<double>(images - images_before) / (seconds - seconds_before)});
     metrics->append(fields);
@@ -217,6 +223,8 @@ void Training::measure_epochs(std::function<double()> measure, std::string name)
   state_->measure = std::move(measure);
   state_->measure_name = std::move(name);
 }
+
+void Training::show_last_loss() { state_->shows_last_loss = true; }
 
 void Training::before_steps(std::function<void(int64_t)> work) { state_->before_step = std::move(work); }
 

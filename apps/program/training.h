@@ -28,6 +28,9 @@ class Training {
 
   /// With --metrics, `measure` is called after each epoch and written under `name`.
   void measure_epochs(std::function<double()> measure, std::string name = "test_accuracy");
+  /// The line of an epoch shows the loss of its last batch, as the tutorial's auto-encoder does, and the mean beside
+  /// it.
+  void show_last_loss();
   /// `work` is called before each step with its number, counted from the very beginning: for learning rates.
   void before_steps(std::function<void(int64_t step)> work);
   /// What --save writes beside the weights.

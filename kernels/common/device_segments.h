@@ -114,11 +114,10 @@ __global__ void sum_segments_kernel(Source source, Sink sink, Partials<Sum> next
     if (row != current) {
       finish(false);
       current = row;
-      sum = value;
-    } else {
-#pragma unroll
-      for (int k = 0; k < vector; ++k) sum[k] = sum[k] + value[k];
+      sum = {};  // and not the first value itself: -0 alone sums to +0, as elsewhere
     }
+#pragma unroll
+    for (int k = 0; k < vector; ++k) sum[k] = sum[k] + value[k];
   }
   finish(true);
   if (next.rows && column == 0) {

@@ -6,15 +6,14 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "counter.h"
+#include "given.h"
 
 namespace percale {
 namespace {
 
 using Json = nlohmann::json;
-using goldens::bits;
-
-constexpr int64_t batch_size = 64;
+using goldens::difference;
+using goldens::given_batch;
 
 /// Uniform in +-1 / sqrt(fan in), rounded to f32.
 nn::StateDict given_weights(const nn::Module& model) {
@@ -26,40 +25,6 @@ nn::StateDict given_weights(const nn::Module& model) {
       values[k] = static_cast<float>(goldens::uniform(120 + i, k) / std::sqrt(fan_in[i / 2]));
   }
   return state;
-}
-
-struct Batch {
-  Tensor images, labels;
-};
-
-/// Each class lights up cells of 4 x 4 pixels; two pixels of sixteen are flipped.
-Batch given_batch(uint64_t step) {
-  Batch batch{Tensor::empty({batch_size, 1, 28, 28}), Tensor::empty({batch_size}, {i64, cpu_device})};
-  float* pixel = batch.images.data<float>();
-  for (uint64_t i = 0; i < batch_size; ++i) {
-    const uint64_t label = (bits(1000 + step, i) >> 33) % 10;
-    batch.labels.data<int64_t>()[i] = static_cast<int64_t>(label);
-    for (uint64_t p = 0; p < 784; ++p, ++pixel) {
-      const uint64_t noise = bits(2000 + step, i * 784 + p) >> 40;
-      const uint64_t cell = p / 28 / 4 * 7 + p % 28 / 4;
-      const bool lit = bits(3000, label * 49 + cell) % 3 == 0, spot = noise % 16 < 2;
-      const uint64_t byte = lit != spot ? 100 + noise / 16 % 156 : 0;
-      *pixel = (static_cast<float>(byte) / 255.0f - 0.5f) / 0.5f;
-    }
-  }
-  return batch;
-}
-
-/// The norm of the difference to the golden tensor, estimated from its projections, over the golden's norm.
-double difference(const Tensor& tensor, const Json& golden) {
-  const Tensor values = tensor.detach().to(cpu_device).to(f64).contiguous();
-  const auto found = goldens::projections(std::span<const double>(values.span<double>()));
-  double squares = 0;
-  for (size_t i = 0; i < found.size(); ++i) {
-    const double gap = found[i] - golden["projections"][i].get<double>();
-    squares += gap * gap / static_cast<double>(found.size());
-  }
-  return std::sqrt(squares) / golden["norm"].get<double>();
 }
 
 void expect_close(const std::string& kind, const nn::StateDict& tensors, const Json& golden, double bound) {
@@ -91,7 +56,8 @@ void train_and_compare(Device device, uint64_t steps = 20) {
     loss.backward();
     if (step == 0) {
       nn::StateDict gradients;
-      for (const auto& [name, parameter] : model.named_parameters()) gradients.emplace_back(name, parameter.grad().clone());
+      for (const auto& [name, parameter] : model.named_parameters())
+        gradients.emplace_back(name, parameter.grad().clone());
       expect_close("gradient", gradients, golden["gradient"], 1e-5);
     }
     optimizer.step();
