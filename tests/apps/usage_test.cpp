@@ -10,7 +10,7 @@ namespace {
 using testing::Ran;
 using testing::run_program;
 
-const char* const programs[] = {"quickstart", "mnist_cnn", "categorical", "percale_bench"};
+const char* const programs[] = {"quickstart", "mnist_cnn", "autoencoder", "categorical", "percale_bench"};
 
 int lines_of(const std::string& text) { return static_cast<int>(std::count(text.begin(), text.end(), '\n')); }
 
