@@ -88,8 +88,8 @@ TEST(WordPiece, CutsAndJoinsAsTheReference) {
       ASSERT_EQ(row_of(encoding, encoding.input_ids, 0), ids) << flags << expected;
       ASSERT_EQ(row_of(encoding, encoding.token_type_ids, 0), expected["types"].get<Ids>()) << flags << expected;
       ASSERT_EQ(offsets_of(encoding, 0), expected["offsets"].get<std::vector<Ids>>()) << flags << expected;
-      ASSERT_EQ(tokenizer.decode(ids), expected["decoded"]) << flags << expected;
-      ASSERT_EQ(tokenizer.decode(ids, true), expected["plain"]) << flags << expected;
+      ASSERT_EQ(tokenizer.decode(ids), expected["decoded"].get<std::string>()) << flags << expected;
+      ASSERT_EQ(tokenizer.decode(ids, true), expected["plain"].get<std::string>()) << flags << expected;
     }
   }
 }
