@@ -50,6 +50,25 @@ TEST(Optimizer, ChecksItsOptions) {
   EXPECT_EQ(message_of([&] { AdamW({p, p}); }), "[AdamW] a parameter of shape [3] comes twice");
 }
 
+/// Where no gradient comes any more (a dead ReLU), a moment that stayed below the normal numbers would slow each step.
+TEST(Optimizer, AdamsMomentsEndAtZeroAndNotBelowTheNormalNumbers) {
+  const Tensor p = parameter({37});
+  Adam optimizer({p});
+  p.set_grad(full({37}, 1e-3));
+  optimizer.step();
+  p.set_grad(zeros({37}));
+  for (int i = 0; i < 1000; ++i) {
+    optimizer.step();
+    for (const auto& [name, state] : optimizer.state_dict())
+      if (name.ends_with("exp_avg"))
+        for (const float value : state.span<float>()) ASSERT_TRUE(value == 0 || std::isnormal(value)) << i;
+  }
+  for (const auto& [name, state] : optimizer.state_dict())
+    if (name.ends_with("exp_avg")) {
+      EXPECT_EQ(state[36].item<float>(), 0);
+    }
+}
+
 TEST(Optimizer, GroupsHaveRatesOfTheirOwn) {
   const Tensor fast = parameter(), slow = parameter();
   SGD optimizer(std::vector<ParameterGroup<SGDOptions>>{{{fast}, {.lr = 1}}, {{slow}, {.lr = 0.1}}});
