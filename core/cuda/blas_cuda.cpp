@@ -1,14 +1,13 @@
 // core/cuda/blas.h on cuBLASLt, whose functions are looked up in libcublasLt.so.13 or .12 when the first product runs.
-#include "blas.h"
-
 #include <cublasLt.h>
-#include <dlfcn.h>
 
 #include <array>
 #include <map>
 #include <mutex>
 
 #include "../error.h"
+#include "blas.h"
+#include "shared_library.h"
 
 namespace percale::cuda {
 namespace {
@@ -28,34 +27,19 @@ namespace {
   each(cublasLtMatmulPreferenceSetAttribute)
 
 /// The functions of cuBLASLt that are used, by name.
-struct Library {
-  void* handle = nullptr;
-  std::string reason;  ///< why it is not there
-
+struct Library : SharedLibrary {
 #define PERCALE_CUBLAS(name) decltype(&::name) name = nullptr
   PERCALE_CUBLAS_FUNCTIONS(PERCALE_CUBLAS);
 #undef PERCALE_CUBLAS
-
-  template <class Function>
-  void look_up(Function& function, const char* name) {
-    function = reinterpret_cast<Function>(dlsym(handle, name));
-    if (!function && reason.empty()) reason = format_text("libcublasLt lacks {}", {name});
-  }
 };
 
 Library open_library() {
   Library library;
-  for (const char* name : {"libcublasLt.so.13", "libcublasLt.so.12", "/usr/local/cuda/lib64/libcublasLt.so.13",
-                           "/usr/local/cuda/lib64/libcublasLt.so.12"})
-    if (!library.handle) library.handle = dlopen(name, RTLD_NOW | RTLD_LOCAL);
-  if (!library.handle) {
-    const char* error = dlerror();
-    library.reason = format_text(
-        "cuBLASLt 12 or 13 was not found ({}): it comes with the CUDA toolkit (package libcublas-13-0); put its folder in "
-        "LD_LIBRARY_PATH",
-        {error ? error : "no libcublasLt.so.13"});
-    return library;
-  }
+  library.open({"libcublasLt.so.13", "libcublasLt.so.12", "/usr/local/cuda/lib64/libcublasLt.so.13",
+                "/usr/local/cuda/lib64/libcublasLt.so.12"},
+               "cuBLASLt 12 or 13 was not found ({}): it comes with the CUDA toolkit (package libcublas-13-0); put its "
+               "folder in LD_LIBRARY_PATH");
+  if (!library.handle) return library;
 #define PERCALE_CUBLAS(name) library.look_up(library.name, #name)
   PERCALE_CUBLAS_FUNCTIONS(PERCALE_CUBLAS);
 #undef PERCALE_CUBLAS

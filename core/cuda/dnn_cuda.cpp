@@ -1,6 +1,5 @@
 // core/cuda/dnn.h on cuDNN's classic functions, which are looked up in libcudnn.so.9 when the first convolution runs.
 #include <cudnn.h>
-#include <dlfcn.h>
 
 #include <array>
 #include <map>
@@ -9,79 +8,49 @@
 
 #include "../error.h"
 #include "dnn.h"
+#include "shared_library.h"
 
 namespace percale::cuda {
 namespace {
 
+#define PERCALE_CUDNN_FUNCTIONS(each)                  \
+  each(cudnnCreate);                                   \
+  each(cudnnGetVersion);                               \
+  each(cudnnGetErrorString);                           \
+  each(cudnnSetStream);                                \
+  each(cudnnCreateTensorDescriptor);                   \
+  each(cudnnSetTensor4dDescriptor);                    \
+  each(cudnnCreateFilterDescriptor);                   \
+  each(cudnnSetFilter4dDescriptor);                    \
+  each(cudnnCreateConvolutionDescriptor);              \
+  each(cudnnSetConvolution2dDescriptor);               \
+  each(cudnnSetConvolutionGroupCount);                 \
+  each(cudnnSetConvolutionMathType);                   \
+  each(cudnnCreateActivationDescriptor);               \
+  each(cudnnSetActivationDescriptor);                  \
+  each(cudnnGetConvolutionForwardAlgorithm_v7);        \
+  each(cudnnGetConvolutionBackwardDataAlgorithm_v7);   \
+  each(cudnnGetConvolutionBackwardFilterAlgorithm_v7); \
+  each(cudnnConvolutionForward);                       \
+  each(cudnnConvolutionBiasActivationForward);         \
+  each(cudnnConvolutionBackwardData);                  \
+  each(cudnnConvolutionBackwardFilter)
+
 /// The functions of cuDNN that are used, by name.
-struct Library {
-  void* handle = nullptr;
-  std::string reason;  ///< why it is not there
-
+struct Library : SharedLibrary {
 #define PERCALE_CUDNN(name) decltype(&::name) name = nullptr
-  PERCALE_CUDNN(cudnnCreate);
-  PERCALE_CUDNN(cudnnGetVersion);
-  PERCALE_CUDNN(cudnnGetErrorString);
-  PERCALE_CUDNN(cudnnSetStream);
-  PERCALE_CUDNN(cudnnCreateTensorDescriptor);
-  PERCALE_CUDNN(cudnnSetTensor4dDescriptor);
-  PERCALE_CUDNN(cudnnCreateFilterDescriptor);
-  PERCALE_CUDNN(cudnnSetFilter4dDescriptor);
-  PERCALE_CUDNN(cudnnCreateConvolutionDescriptor);
-  PERCALE_CUDNN(cudnnSetConvolution2dDescriptor);
-  PERCALE_CUDNN(cudnnSetConvolutionGroupCount);
-  PERCALE_CUDNN(cudnnSetConvolutionMathType);
-  PERCALE_CUDNN(cudnnCreateActivationDescriptor);
-  PERCALE_CUDNN(cudnnSetActivationDescriptor);
-  PERCALE_CUDNN(cudnnGetConvolutionForwardAlgorithm_v7);
-  PERCALE_CUDNN(cudnnGetConvolutionBackwardDataAlgorithm_v7);
-  PERCALE_CUDNN(cudnnGetConvolutionBackwardFilterAlgorithm_v7);
-  PERCALE_CUDNN(cudnnConvolutionForward);
-  PERCALE_CUDNN(cudnnConvolutionBiasActivationForward);
-  PERCALE_CUDNN(cudnnConvolutionBackwardData);
-  PERCALE_CUDNN(cudnnConvolutionBackwardFilter);
+  PERCALE_CUDNN_FUNCTIONS(PERCALE_CUDNN);
 #undef PERCALE_CUDNN
-
-  template <class Function>
-  void look_up(Function& function, const char* name) {
-    function = reinterpret_cast<Function>(dlsym(handle, name));
-    if (!function && reason.empty()) reason = format_text("libcudnn.so.9 lacks {}", {name});
-  }
 };
 
 Library open_library() {
   Library library;
-  library.handle = dlopen("libcudnn.so.9", RTLD_NOW | RTLD_LOCAL);
-  if (!library.handle) {
-    const char* error = dlerror();
-    library.reason = format_text(
-        "cuDNN 9 was not found ({}): install cudnn9-cuda-13 from NVIDIA's apt repository, or put its folder in "
-        "LD_LIBRARY_PATH",
-        {error ? error : "no libcudnn.so.9"});
-    return library;
-  }
+  library.open({"libcudnn.so.9"},
+               "cuDNN 9 was not found ({}): install cudnn9-cuda-13 from NVIDIA's apt repository, or put its folder in "
+               "LD_LIBRARY_PATH");
+  if (!library.handle) return library;
 #define PERCALE_CUDNN(name) library.look_up(library.name, #name)
-  PERCALE_CUDNN(cudnnCreate);
-  PERCALE_CUDNN(cudnnGetVersion);
-  PERCALE_CUDNN(cudnnGetErrorString);
-  PERCALE_CUDNN(cudnnSetStream);
-  PERCALE_CUDNN(cudnnCreateTensorDescriptor);
-  PERCALE_CUDNN(cudnnSetTensor4dDescriptor);
-  PERCALE_CUDNN(cudnnCreateFilterDescriptor);
-  PERCALE_CUDNN(cudnnSetFilter4dDescriptor);
-  PERCALE_CUDNN(cudnnCreateConvolutionDescriptor);
-  PERCALE_CUDNN(cudnnSetConvolution2dDescriptor);
-  PERCALE_CUDNN(cudnnSetConvolutionGroupCount);
-  PERCALE_CUDNN(cudnnSetConvolutionMathType);
-  PERCALE_CUDNN(cudnnCreateActivationDescriptor);
-  PERCALE_CUDNN(cudnnSetActivationDescriptor);
-  PERCALE_CUDNN(cudnnGetConvolutionForwardAlgorithm_v7);
-  PERCALE_CUDNN(cudnnGetConvolutionBackwardDataAlgorithm_v7);
-  PERCALE_CUDNN(cudnnGetConvolutionBackwardFilterAlgorithm_v7);
-  PERCALE_CUDNN(cudnnConvolutionForward);
-  PERCALE_CUDNN(cudnnConvolutionBiasActivationForward);
-  PERCALE_CUDNN(cudnnConvolutionBackwardData);
-  PERCALE_CUDNN(cudnnConvolutionBackwardFilter);
+  PERCALE_CUDNN_FUNCTIONS(PERCALE_CUDNN);
 #undef PERCALE_CUDNN
   return library;
 }
