@@ -6,9 +6,12 @@
 #include <cmath>
 
 #include "../../kernels/fill/fill.h"
+#include "../testing/message_of.h"
 
 namespace percale {
 namespace {
+
+using testing::message_of;
 
 /// An operation of the test's own: x squared, with a gradient made of recorded operations.
 Tensor times(const Tensor& a, const Tensor& b) {
@@ -30,15 +33,6 @@ Tensor exponential(const Tensor& x) {
 }
 
 Tensor leaf(std::initializer_list<float> values) { return tensor(values).requires_grad_(); }
-
-std::string message_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 TEST(Autograd, SumsWhatArrives) {
   const Tensor x = leaf({3});

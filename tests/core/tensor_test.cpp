@@ -6,18 +6,12 @@
 #include <cmath>
 
 #include "../../kernels/fill/fill.h"
+#include "../testing/message_of.h"
 
 namespace percale {
 namespace {
 
-std::string message_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
+using testing::message_of;
 
 std::vector<double> values_of(const Tensor& tensor) {
   const Tensor host = tensor.detach().to(f64).contiguous();

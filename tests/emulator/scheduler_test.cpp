@@ -7,10 +7,13 @@
 
 #include "../../core/error.h"
 #include "../../kernels/common/device.h"
+#include "../testing/message_of.h"
 #include "emulator.h"
 
 namespace percale::cuda {
 namespace {
+
+using percale::testing::message_of;
 
 /// Device memory that holds `values`, for the length of a test.
 template <class T>
@@ -36,16 +39,6 @@ class OnDevice {
   size_t count_;
   T* memory_;
 };
-
-template <class Body>
-std::string message_of(Body body) {
-  try {
-    body();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 /// Runs each test in three orders of blocks and threads.
 class Orders : public testing::TestWithParam<const char*> {

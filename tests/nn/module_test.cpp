@@ -19,22 +19,15 @@
 #include "../../nn/layers/pooling.h"
 #include "../../nn/summary.h"
 #include "../testing/check.h"
+#include "../testing/message_of.h"
 #include "inputs.h"
 
 namespace percale::nn {
 namespace {
 
 using testing::counted;
+using testing::message_of;
 using testing::same_bytes;
-
-std::string message_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 struct Autoencoder : ModuleOf<Autoencoder> {
   Sequential encoder = add("encoder", Sequential(Linear(784, 128), ReLU(), Linear(128, 6)));

@@ -15,22 +15,15 @@
 #include "../../nn/optim/schedules.h"
 #include "../../nn/optim/sgd.h"
 #include "../testing/check.h"
+#include "../testing/message_of.h"
 #include "inputs.h"
 
 namespace percale::optim {
 namespace {
 
 using testing::counted;
+using testing::message_of;
 using testing::same_bytes;
-
-std::string message_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 Tensor parameter(const Shape& shape = {3}) { return ones(shape).requires_grad_(); }
 

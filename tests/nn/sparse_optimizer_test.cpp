@@ -14,22 +14,15 @@
 #include "../../nn/optim/adam.h"
 #include "../../nn/optim/sgd.h"
 #include "../testing/check.h"
+#include "../testing/message_of.h"
 #include "inputs.h"
 
 namespace percale::optim {
 namespace {
 
 using testing::counted;
+using testing::message_of;
 using testing::same_bytes;
-
-std::string message_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 Tensor table(int64_t rows = 40, int64_t width = 5, Device device = cpu_device) {
   return counted({rows, width}, 3).to(device).requires_grad_();
