@@ -7,27 +7,14 @@ Under Python 3.11 and later torchinfo writes `Units.MEGABYTES` where its documen
 import json
 import pathlib
 import platform
+import sys
 
 import torch
 import torch.nn as nn
-import torch.nn.functional as F
 import torchinfo
 
-
-class SimpleCNN(nn.Module):
-    """The tutorial's."""
-    def __init__(self):
-        super().__init__()
-        self.conv1 = nn.Conv2d(1, 32, kernel_size=3, padding=1)
-        self.conv2 = nn.Conv2d(32, 64, kernel_size=3, padding=1)
-        self.fc1 = nn.Linear(64 * 7 * 7, 128)
-        self.fc2 = nn.Linear(128, 10)
-
-    def forward(self, x):
-        x = F.max_pool2d(F.relu(self.conv1(x)), 2)
-        x = F.max_pool2d(F.relu(self.conv2(x)), 2)
-        x = F.relu(self.fc1(x.view(-1, 64 * 7 * 7)))
-        return self.fc2(x), x
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "peers"))
+from tutorial import SimpleCNN
 
 
 class Autoencoder(nn.Module):

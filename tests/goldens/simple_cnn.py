@@ -13,34 +13,21 @@ stayed within 7e-6 (losses), 1.9e-5 (parameters) and 4.1e-5 (moments) of f64; ot
 import json
 import pathlib
 import platform
+import sys
 
 import numpy as np
 import torch
-import torch.nn as nn
 import torch.nn.functional as F
 
 from counter import bits, projections, uniform
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "peers"))
+from tutorial import SimpleCNN
 
 STEPS, BATCH, SHOWN = 20, 64, 16
 SHAPES = {"conv1.weight": (32, 1, 3, 3), "conv1.bias": (32,), "conv2.weight": (64, 32, 3, 3), "conv2.bias": (64,),
           "fc1.weight": (128, 3136), "fc1.bias": (128,), "fc2.weight": (10, 128), "fc2.bias": (10,)}
 FAN_IN = {"conv1": 9, "conv2": 288, "fc1": 3136, "fc2": 128}
-
-
-class SimpleCNN(nn.Module):
-    """The tutorial's."""
-    def __init__(self):
-        super().__init__()
-        self.conv1 = nn.Conv2d(1, 32, kernel_size=3, padding=1)
-        self.conv2 = nn.Conv2d(32, 64, kernel_size=3, padding=1)
-        self.fc1 = nn.Linear(64 * 7 * 7, 128)
-        self.fc2 = nn.Linear(128, 10)
-
-    def forward(self, x):
-        x = F.max_pool2d(F.relu(self.conv1(x)), 2)
-        x = F.max_pool2d(F.relu(self.conv2(x)), 2)
-        x = F.relu(self.fc1(x.view(-1, 64 * 7 * 7)))
-        return self.fc2(x), x
 
 
 def weights():
