@@ -41,12 +41,12 @@ class OnDevice {
 };
 
 /// Runs each test in three orders of blocks and threads.
-class Orders : public testing::TestWithParam<const char*> {
+class Orders : public ::testing::TestWithParam<const char*> {
  protected:
   void SetUp() override { emulator::set_order(emulator::parse_order(GetParam())); }
   void TearDown() override { emulator::set_order({}); }
 };
-INSTANTIATE_TEST_SUITE_P(Emulator, Orders, testing::Values("forward", "reverse", "shuffled:1", "shuffled:2"),
+INSTANTIATE_TEST_SUITE_P(Emulator, Orders, ::testing::Values("forward", "reverse", "shuffled:1", "shuffled:2"),
                          [](const auto& info) {
                            std::string name = info.param;
                            std::erase(name, ':');
