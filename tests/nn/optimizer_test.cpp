@@ -53,8 +53,9 @@ TEST(Optimizer, AdamsMomentsEndAtZeroAndNotBelowTheNormalNumbers) {
   for (int i = 0; i < 1000; ++i) {
     optimizer.step();
     for (const auto& [name, state] : optimizer.state_dict())
-      if (name.ends_with("exp_avg"))
+      if (name.ends_with("exp_avg")) {
         for (const float value : state.span<float>()) ASSERT_TRUE(value == 0 || std::isnormal(value)) << i;
+      }
   }
   for (const auto& [name, state] : optimizer.state_dict())
     if (name.ends_with("exp_avg")) {
