@@ -1,7 +1,5 @@
 #include "sparse_optimizer.h"
 
-#include <initializer_list>
-
 #include "../../core/dispatch.h"
 #include "../../core/trace.h"
 #include "../cat/cat.h"
@@ -24,7 +22,7 @@ void check_number(const char* operation, const Tensor& table, const Tensor& numb
 
 /// The step that `gradients` ask for, checked; several are one behind the other.
 SparseStep gathered(const char* operation, const Tensor& table, const std::vector<RowGradient>& gradients,
-                    std::initializer_list<Tensor> states, const Tensor& learning_rate, const Tensor& step) {
+                    const Tensors& states, const Tensor& learning_rate, const Tensor& step) {
   require(table.rank() == 2 && (table.dtype() == f32 || table.dtype() == f64) && table.is_contiguous(), operation,
           "the table must be [rows, width] of f32 or f64, contiguous, got {} of {}", table.shape(), table.dtype());
   check_number(operation, table, learning_rate, "learning rate");
@@ -70,11 +68,8 @@ void sparse_sgd_step(const Tensor& table, const std::vector<RowGradient>& gradie
   require(!options.nesterov || options.momentum > 0, "sparse_sgd_step", "nesterov needs momentum above 0, got {}",
           options.momentum);
   if (gradients.empty()) return;
-  SparseStep rows;
-  if (options.momentum != 0)
-    rows = gathered("sparse_sgd_step", table, gradients, {momentum_buffer}, learning_rate, step);
-  else
-    rows = gathered("sparse_sgd_step", table, gradients, {}, learning_rate, step);
+  const Tensors states = options.momentum != 0 ? Tensors{momentum_buffer} : Tensors{};
+  const SparseStep rows = gathered("sparse_sgd_step", table, gradients, states, learning_rate, step);
   on<cpu::sparse_sgd_step, cuda::sparse_sgd_step>(table.device(), rows, options);
   mark_written("sparse_sgd_step", rows);
 }
@@ -97,11 +92,9 @@ void sparse_adam_step(const Tensor& table, const std::vector<RowGradient>& gradi
   for (const double beta : {options.beta1, options.beta2})
     require(beta >= 0 && beta < 1, "sparse_adam_step", "betas must be in [0, 1), got {}", beta);
   if (gradients.empty()) return;
-  SparseStep rows;
-  if (max_exp_avg_sq.defined())
-    rows = gathered("sparse_adam_step", table, gradients, {exp_avg, exp_avg_sq, max_exp_avg_sq}, learning_rate, step);
-  else
-    rows = gathered("sparse_adam_step", table, gradients, {exp_avg, exp_avg_sq}, learning_rate, step);
+  Tensors states = {exp_avg, exp_avg_sq};
+  if (max_exp_avg_sq.defined()) states.push_back(max_exp_avg_sq);
+  const SparseStep rows = gathered("sparse_adam_step", table, gradients, states, learning_rate, step);
   on<cpu::sparse_adam_step, cuda::sparse_adam_step>(table.device(), rows, options);
   mark_written("sparse_adam_step", rows);
 }
