@@ -239,6 +239,11 @@ void Program::option(const std::string& flag, std::string& value, const std::str
   });
 }
 
+void Program::option(const std::string& flag, std::vector<std::string>& values, const std::string& help,
+                     const std::string& kind) {
+  state_->app.add_option(flag, values, help)->type_name(kind)->group(state_->group)->expected(1, 1 << 20);
+}
+
 void Program::choice(const std::string& flag, std::string& value, const std::string& help,
                      std::vector<std::string> choices) {
   std::string kind;

@@ -64,6 +64,8 @@ class Program {
   void option(const std::string& flag, double& value, const std::string& help, double least = 0, double most = 1e300);
   /// `kind` names the value in the help: FILE, DIR.
   void option(const std::string& flag, std::string& value, const std::string& help, const std::string& kind);
+  /// A flag with one value or more: all that follow up to the next flag.
+  void option(const std::string& flag, std::vector<std::string>& values, const std::string& help, const std::string& kind);
   /// One of `choices`.
   void choice(const std::string& flag, std::string& value, const std::string& help, std::vector<std::string> choices);
   void flag(const std::string& flag, bool& value, const std::string& help);

@@ -71,7 +71,9 @@ struct Training::State {
   std::string arguments;
 
   ProfileWindow window{settings};
-  train::ProgressBar bar{loader.count(), {.enabled = !settings.quiet}};
+  std::string unit = "images";
+  double each = 1;  ///< of `unit` in a row
+  std::unique_ptr<train::ProgressBar> bar = {};
   std::unique_ptr<train::MetricsFile> metrics = {};
   std::function<double()> measure = {};
   std::string measure_name = {};
@@ -82,11 +84,13 @@ struct Training::State {
   double mean_loss = NAN;                                ///< of the last whole epoch
   Tensor loss = full({1}, NAN);                          ///< of the last batch
   bool shows_last_loss = false;
-  int64_t images = 0;  ///< learnt from by this process,
+  int64_t rows = 0;    ///< learnt from by this process,
   double seconds = 0;  ///< and how long that took
 
   using Captured = CapturedStep<std::function<Tensor()>>;
   std::map<int64_t, Captured> captured = {};  ///< a graph a batch size
+
+  int64_t in_units(int64_t count) const { return static_cast<int64_t>(each * static_cast<double>(count)); }
 
   /// Steps since the very beginning.
   int64_t step() const { return loader.epoch() * loader.steps() + loader.step(); }
@@ -154,12 +158,12 @@ struct Training::State {
       loss = entry->second();
     }
     window.after_step(number);
-    images += size;
+    rows += size;
     return loss;
   }
 
   [[noreturn]] void stop() {
-    bar.clear();
+    bar->clear();
     window.close();
     const int signal = train::interrupting_signal();
     if (settings.checkpoint.empty()) {
@@ -175,10 +179,12 @@ struct Training::State {
   void run_steps(const Step& body) {
     const Clock::time_point start = Clock::now();
     const int64_t batch = loader.options().batch_size;
-    bar.start(loader.step() * batch);
+    bar = std::make_unique<train::ProgressBar>(in_units(loader.count()),
+                                               train::ProgressOptions{.unit = unit, .enabled = !settings.quiet});
+    bar->start(in_units(loader.step() * batch));
     while (!loader.epoch_is_over()) {
       loss = take_step(body);
-      if (bar.is_due()) bar.show(std::min(loader.step() * batch, loader.count()), loss.item<double>());
+      if (bar->is_due()) bar->show(in_units(std::min(loader.step() * batch, loader.count())), loss.item<double>());
       if (settings.checkpoint_every > 0 && step() % settings.checkpoint_every == 0) save_checkpoint();
       if (train::interrupted()) stop();
     }
@@ -188,7 +194,7 @@ struct Training::State {
   }
 
   void run_epoch(const Step& body) {
-    const int64_t epoch = loader.epoch() + 1, images_before = images;
+    const int64_t epoch = loader.epoch() + 1, rows_before = rows;
     const double seconds_before = seconds;
     const TraceRange range("epoch " + std::to_string(epoch));
     run_steps(body);
@@ -197,13 +203,13 @@ struct Training::State {
                                      static_cast<long long>(epochs), shows_last_loss ? loss.item<double>() : mean_loss);
     if (shows_last_loss)
       std::snprintf(line + length, sizeof line - static_cast<size_t>(length), " (mean of the epoch: %.4f)", mean_loss);
-    bar.clear();
-    if (!settings.quiet) bar.print(line);
+    bar->clear();
+    if (!settings.quiet) bar->print(line);
     loader.start_epoch(epoch);
     if (!metrics) return;
     train::Metrics fields = {{"epoch", epoch}, {"loss", mean_loss}, {"last_loss", loss.item<double>()}};
     if (measure) fields.push_back({measure_name, measure()});
-    fields.push_back({"images_per_s", static_cast<double>(images - images_before) / (seconds - seconds_before)});
+    fields.push_back({unit + "_per_s", each * static_cast<double>(rows - rows_before) / (seconds - seconds_before)});
     metrics->append(fields);
   }
 };
@@ -226,6 +232,11 @@ void Training::measure_epochs(std::function<double()> measure, std::string name)
 
 void Training::show_last_loss() { state_->shows_last_loss = true; }
 
+void Training::count_in(std::string unit, double each) {
+  state_->unit = std::move(unit);
+  state_->each = each;
+}
+
 void Training::before_steps(std::function<void(int64_t)> work) { state_->before_step = std::move(work); }
 
 void Training::describe_weights(io::Metadata metadata) { state_->weights.metadata.merge(metadata); }
@@ -246,7 +257,7 @@ void Training::run(const Step& step) {
 void Training::finish(train::Metrics numbers) {
   if (!state_->metrics) return;
   numbers.push_back({"loss", state_->mean_loss});
-  numbers.push_back({"images_per_s", images_per_second()});
+  numbers.push_back({state_->unit + "_per_s", images_per_second()});
   numbers.push_back({"epochs", state_->epochs});
   numbers.push_back({"device", text(state_->settings.device)});
   numbers.push_back({"precision", text(state_->settings.precision)});
@@ -255,7 +266,7 @@ void Training::finish(train::Metrics numbers) {
 }
 
 double Training::images_per_second() const {
-  return state_->seconds > 0 ? static_cast<double>(state_->images) / state_->seconds : 0;
+  return state_->seconds > 0 ? state_->each * static_cast<double>(state_->rows) / state_->seconds : 0;
 }
 
 }  // namespace percale::apps

@@ -31,6 +31,8 @@ class Training {
   /// The line of an epoch shows the loss of its last batch, as the tutorial's auto-encoder does, and the mean beside
   /// it.
   void show_last_loss();
+  /// What a row of the loader is to its user, where that is no image: so many of `unit`, for the bar and the rates.
+  void count_in(std::string unit, double each);
   /// `work` is called before each step with its number, counted from the very beginning: for learning rates.
   void before_steps(std::function<void(int64_t step)> work);
   /// What --save writes beside the weights.
@@ -42,7 +44,7 @@ class Training {
   /// The last line of --metrics: `numbers`, and what the loop knows itself.
   void finish(train::Metrics numbers);
 
-  /// Images learnt from a second, by this process; 0 if there were none.
+  /// Images (or what count_in says) learnt from a second, by this process; 0 if there were none.
   double images_per_second() const;
 
  private:

@@ -28,10 +28,13 @@ struct SkipGramOptions {
   WordModel model = WordModel::skip_gram;
   int64_t window = 5;    ///< words on each side, at most: each centre draws 1 to `window`
   int64_t negative = 5;  ///< noise words, drawn once a centre and shared by the words around it
-  int64_t batch = 1024;  ///< centres whose gradients are taken at the same tables
+  int64_t batch = 2048;  ///< centres whose gradients are taken at the same tables
   int64_t crowd = 16;    ///< a row that more than so many share in a batch takes their mean times this number
   bool fast = false;     ///< lock-free: centres one by one on all threads at once. Other bytes each run
 };
+
+/// A text has this many batches or more, so that neighbours are in different ones; or one a word.
+inline constexpr int64_t least_skip_gram_batches = 16;
 
 /// Losses are taken at every so manieth word.
 inline constexpr int64_t skip_gram_loss_every = 16;
@@ -45,9 +48,9 @@ inline constexpr int64_t skip_gram_loss_every = 16;
 /// noise shared by a centre, its gradients are small matrix products (Ji and others, "Parallelizing Word2Vec in Shared
 /// and Distributed Memory", 2016). A noise word that is the centre does not count.
 ///
-/// `text` is i32 [count]: rows, and -1 where a sentence ends. The centre at position p is in batch p mod
-/// ceil(count / batch): neighbours, which share words, are in different ones. Batches follow each other, and the
-/// centres of one see the same tables. `learning_rate` is one f64 on the device.
+/// `text` is i32 [count]: rows, and -1 where a sentence ends. The centre at position p is in batch p mod batches, which are
+/// ceil(count / batch), but at least 16: neighbours, which share words, are in different ones. Batches follow each
+/// other, and the centres of one see the same tables. `learning_rate` is one f64 on the device.
 ///
 /// Returns f32 [ceil(count / 16)]: for positions 0, 16, ... the sum of the above, or 0 where there is no centre.
 /// Errors: shapes, dtypes, options out of range; a row that is not in the tables (which are then untouched).

@@ -85,12 +85,13 @@ void meet(const StepMemory& step, const Batch& batch, const PieceMemory& piece) 
 }
 
 /// The pieces' products become one, in their order, and then steps.
-void judge(const StepMemory& step, const Batch& batch, const Windows& windows, float* const* products, int64_t pieces,
-           int64_t begin, int64_t end) {
+void judge(const StepMemory& step, const Batch& batch, const Windows& windows, const float* const* products,
+           int64_t pieces, float* steps, int64_t begin, int64_t end) {
   for (int64_t j = begin; j < end; ++j) {
-    float* sums = products[0] + j * step.stride;
+    float* sums = steps + j * step.stride;
     const int met = step.met(batch.contexts[j]);
     const float one = 1;
+    std::copy_n(products[0] + j * step.stride, step.stride, sums);
     for (int64_t piece = 1; piece < pieces; ++piece) {
       const float* more = products[piece] + j * step.stride;
       add_rows(sums, int64_t{met} * step.outputs, &more, &one, 1);
@@ -215,7 +216,8 @@ void train_fast(const StepMemory& step, const Windows& windows) {
   });
 }
 
-/// Batch after batch: products by pieces of columns, steps by groups of centres, updates by pieces of columns again.
+/// Batch after batch: products by pieces of columns, steps by groups of centres, updates by pieces of columns again, in
+/// one go with the next batch's products: threads wait for each other twice a batch.
 void train_batches(const SkipGramCall& call, const StepMemory& step, const Windows& windows) {
   const Plan plan(call, windows);
   const auto meet_piece = HWY_DYNAMIC_DISPATCH(meet);
@@ -225,24 +227,25 @@ void train_batches(const SkipGramCall& call, const StepMemory& step, const Windo
   const int64_t most = std::min(call.options.batch, windows.positions());
   const int64_t inputs = most * step.most_contexts * piece_columns, outputs = most * step.outputs * piece_columns;
   const int64_t means = step.mean ? most * piece_columns : 0, each = inputs + outputs + means + most * step.stride;
-  const Tensor room = Tensor::empty({pieces, each});
+  const Tensor room = Tensor::empty({pieces * each + most * step.stride});
+  float* steps = room.data<float>() + pieces * each;
   std::vector<PieceMemory> memory;
-  std::vector<float*> products;
+  std::vector<const float*> products;
   for (int64_t piece = 0; piece < pieces; ++piece) {
     float* at = room.data<float>() + piece * each;
     memory.push_back({piece * piece_columns, std::min(piece_columns, step.width - piece * piece_columns), at,
                       at + inputs, at + inputs + outputs, at + inputs + outputs + means});
     products.push_back(memory.back().products);
   }
-  for (int64_t b = 0; b < plan.batches(); ++b) {
-    const Batch& batch = plan[b];
-    parallel_for(pieces, 1,
-                 [&](int64_t piece, int64_t) { meet_piece(step, batch, memory[static_cast<size_t>(piece)]); });
-    parallel_for(batch.centres, 256, [&](int64_t begin, int64_t end) {
-      judge_centres(step, batch, windows, products.data(), pieces, begin, end);
+  for (int64_t b = 0; b <= plan.batches(); ++b) {
+    parallel_for(pieces, 1, [&](int64_t index, int64_t) {
+      const PieceMemory& piece = memory[static_cast<size_t>(index)];
+      if (b > 0) move_piece(step, plan[b - 1], piece, steps);
+      if (b < plan.batches()) meet_piece(step, plan[b], piece);
     });
-    parallel_for(pieces, 1, [&](int64_t piece, int64_t) {
-      move_piece(step, batch, memory[static_cast<size_t>(piece)], products[0]);
+    if (b == plan.batches()) break;
+    parallel_for(plan[b].centres, 256, [&](int64_t begin, int64_t end) {
+      judge_centres(step, plan[b], windows, products.data(), pieces, steps, begin, end);
     });
   }
 }

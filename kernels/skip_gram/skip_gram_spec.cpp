@@ -79,7 +79,7 @@ struct Definition {
   }
 
   void run(const Tensor& losses) const {
-    const int64_t batches = (count + options.batch - 1) / options.batch;
+    const int64_t batches = std::max((count + options.batch - 1) / options.batch, std::min<int64_t>(16, count));
     for (int64_t batch = 0; batch < batches; ++batch) {
       std::vector<double> sums[2];
       std::vector<int64_t> times[2];

@@ -1,6 +1,8 @@
 // What the two twins of skip_gram implement, and how both draw. Shapes, dtypes and devices are checked before.
 #pragma once
 
+#include <algorithm>
+
 #include "../../core/random.h"
 #include "skip_gram.h"
 
@@ -17,7 +19,10 @@ struct SkipGramCall {
   RandomKey key;
   const Tensor& losses;
 
-  int64_t batches() const { return (text.numel() + options.batch - 1) / options.batch; }
+  int64_t batches() const {
+    const int64_t count = text.numel();
+    return std::max((count + options.batch - 1) / options.batch, std::min(least_skip_gram_batches, count));
+  }
 };
 
 inline constexpr const char* no_row_message =

@@ -59,6 +59,7 @@ std::string kept_lines(const std::string& path, int64_t epochs_done) {
 MetricValue::MetricValue(double value) : json_(Json(value).dump()) {}
 MetricValue::MetricValue(const std::string& text) : json_(dump(text)) {}
 MetricValue::MetricValue(const std::vector<double>& values) : json_(Json(values).dump()) {}
+MetricValue::MetricValue(const Metrics& fields) : json_(dump(object_of(fields))) {}
 
 MetricsFile::MetricsFile(const std::string& path, int64_t epochs_done) : path_(path) {
   struct stat status;

@@ -9,7 +9,7 @@
 
 namespace percale::train {
 
-/// A JSON value: a number (one that is not finite becomes null), a boolean, a text or a list of numbers.
+/// A JSON value: a number (one that is not finite becomes null), a boolean, a text, a list of numbers or an object.
 class MetricValue {
  public:
   MetricValue(double value);
@@ -19,6 +19,7 @@ class MetricValue {
   MetricValue(const std::string& text);
   MetricValue(const char* text) : MetricValue(std::string(text)) {}
   MetricValue(const std::vector<double>& values);
+  MetricValue(const std::vector<std::pair<std::string, MetricValue>>& fields);
 
   const std::string& json() const { return json_; }
 

@@ -90,7 +90,7 @@ TEST(Vocabulary, CountsAreExactAcrossBlocksAndThreads) {
 }
 
 TEST(Vocabulary, SavesAndLoads) {
-  const std::string path = testing::TempDir() + "vocabulary.txt";
+  const std::string path = ::testing::TempDir() + "vocabulary.txt";
   const Vocabulary vocabulary(counts_of("the cat and the dog and the bird", {.most = 3}));
   vocabulary.save(path);
   EXPECT_EQ(io::read_file(path), "vocabulary 3 2\nthe 3\nand 2\nbird 1\n");

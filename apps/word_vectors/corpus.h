@@ -1,0 +1,19 @@
+// What word_vectors learns from: a dictionary and the text in its numbers.
+#pragma once
+
+#include "flags.h"
+
+namespace percale::apps {
+
+struct Corpus {
+  language::Vocabulary vocabulary;
+  language::EncodedText text;
+  std::string name;  ///< what it is, for the last line
+
+  double words_a_piece() const { return static_cast<double>(text.words) / static_cast<double>(text.pieces.size(0)); }
+};
+
+/// Counts the text, and reads it again in numbers.
+Corpus load_corpus(const WordFlags& flags, const Settings& settings);
+
+}  // namespace percale::apps

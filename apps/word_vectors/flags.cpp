@@ -1,0 +1,89 @@
+#include "flags.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <sstream>
+
+namespace percale::apps {
+
+void WordFlags::add_to(Program& program) {
+  program.option("--text", text,
+                 "a UTF-8 text with a sentence a line, words between spaces; if not given: generated sentences",
+                 "FILE");
+  program.choice("--model", model, "a word predicts each word around it, or their mean predicts it",
+                 {"skip-gram", "cbow"});
+  program.option("--dim", dim, "numbers a vector", 1, 65'536);
+  program.option("--window", window, "words on each side that count, at most", 1, 1000);
+  program.option("--negative", negative, "noise words a centre", 1, 1000);
+  program.option("--sample", sample,
+                 "pass over words above this share of the text, the oftener the more frequent; 0: never", 0, 1);
+  program.option("--min-count", min_count, "leave out words that stand there less often", 1);
+  program.option("--words", words, "and all but the most frequent ones", 1, 1 << 30);
+  program.option("--epochs", epochs, "how often to read the text");
+  program.option("--lr", lr, "learning rate at the start; it falls to 0.0001", 1e-4, 1e3);
+  program.flag("--lower", lower, "fold the text to lower case");
+  program.option("--drop", drop, "words to pass over", "WORD...");
+  program.flag("--fast", fast, "lock-free on the CPU: faster, other bytes each run");
+  program.option("--sentences", sentences, "how many to generate without --text", 1, 100'000'000);
+  program.option("--vectors", vectors,
+                 "read these vectors (word2vec .bin or .txt, .safetensors, .npy) and learn nothing", "FILE");
+  program.option("--output", output, "write the vectors", "FILE.bin|.txt|.safetensors|.npy");
+  program.option("--vocabulary", vocabulary, "write the dictionary with its counts", "FILE");
+  program.option("--ids", ids, "print the numbers of a sentence's words", "SENTENCE");
+  program.option("--nearest", nearest, "print the words nearest to this one", "WORD");
+  program.option("--neighbours", neighbours, "how many of them", 1, 1'000'000);
+  program.option("--closer", closer, "is the first word closer to the second than to the third?", "WORD WORD WORD");
+  program.option("--analogy", analogy, "what is to the third word as the second is to the first?", "WORD WORD WORD");
+  program.choice("--distance", distance, "what near means", {"cosine", "euclidean", "dot"});
+  program.option("--evaluate", evaluate, "pairs with people's scores (Spearman), or questions-words files", "FILE...");
+}
+
+void WordFlags::check() const {
+  for (const auto& [flag, words] : {std::pair{"--closer", &closer}, {"--analogy", &analogy}})
+    if (!words->empty() && words->size() != 3)
+      throw UsageError(std::string(flag) + ": expected three words, got " + std::to_string(words->size()));
+  if (!vectors.empty() && !text.empty())
+    throw UsageError("--vectors and --text both say where the vectors come from; give one");
+  if (!vectors.empty() && !ids.empty())
+    throw UsageError("--ids needs a dictionary: it goes with --text, not with --vectors");
+  if (!vectors.empty() && !vocabulary.empty())
+    throw UsageError("--vocabulary needs a text to count: it does not go with --vectors");
+  if (!output.empty()) {
+    language::require_known_ending(output);
+    require_writable("--output", output);
+  }
+  if (!vocabulary.empty()) require_writable("--vocabulary", vocabulary);
+  std::vector<std::pair<const char*, std::string>> read = {{"--text", text}, {"--vectors", vectors}};
+  for (const std::string& file : evaluate) read.emplace_back("--evaluate", file);
+  for (const auto& [flag, file] : read)
+    if (!file.empty() && access(file.c_str(), R_OK) != 0)
+      throw Error(std::string(flag) + " " + file + ": " + std::strerror(errno));
+}
+
+models::Word2VecOptions WordFlags::model_options() const {
+  return {.width = dim,
+          .sample = sample,
+          .step = {.model = model == "cbow" ? WordModel::cbow : WordModel::skip_gram,
+                   .window = window,
+                   .negative = negative,
+                   .fast = fast}};
+}
+
+std::string WordFlags::arguments(const Settings& settings) const {
+  std::ostringstream line;
+  line.precision(17);
+  line << "--model " << model << " --dim " << dim << " --window " << window << " --negative " << negative
+       << " --sample " << sample << " --min-count " << min_count << " --words " << words << " --lr " << lr << " --seed "
+       << settings.seed;
+  if (lower) line << " --lower";
+  for (const std::string& word : drop) line << " --drop " << word;
+  if (is_generated())
+    line << " --sentences " << sentences;
+  else
+    line << " --text " << text;
+  return line.str();
+}
+
+}  // namespace percale::apps

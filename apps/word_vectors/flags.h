@@ -1,0 +1,33 @@
+// What word_vectors can be asked for.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "../program/program.h"
+
+namespace percale::apps {
+
+struct WordFlags {
+  // What to learn from, and how.
+  std::string text, model = "skip-gram";
+  std::vector<std::string> drop;
+  int64_t dim = 128, window = 5, negative = 5, min_count = 5, words = 100'000, epochs = 5, sentences = 20'000;
+  double sample = 1e-3, lr = 0.025;
+  bool lower = false, fast = false;
+  // What to do with the result.
+  std::string vectors, output, vocabulary, ids, nearest, distance = "cosine";
+  std::vector<std::string> evaluate, closer, analogy;
+  int64_t neighbours = 10;
+
+  void add_to(Program& program);
+  /// Throws UsageError where flags make no sense together, and an error where a file cannot be written or read.
+  void check() const;
+
+  bool is_generated() const { return text.empty(); }
+  models::Word2VecOptions model_options() const;
+  /// What decides the result of a run, for its checkpoints.
+  std::string arguments(const Settings& settings) const;
+};
+
+}  // namespace percale::apps

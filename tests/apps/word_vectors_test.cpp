@@ -1,0 +1,136 @@
+// word_vectors: the tutorial's claim in seconds, the same bytes at any number of threads, questions, files and
+// mistakes.
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "run_program.h"
+
+namespace percale {
+namespace {
+
+using testing::Folder;
+using testing::Ran;
+using testing::run_program;
+
+std::string contents(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::stringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+void write(const std::string& path, const std::string& text) { std::ofstream(path, std::ios::binary) << text; }
+
+nlohmann::json last_line(const std::string& path) {
+  const std::string text = contents(path);
+  const size_t begin = text.rfind('\n', text.size() - 2);
+  return nlohmann::json::parse(text.substr(begin == std::string::npos ? 0 : begin + 1));
+}
+
+const std::vector<std::string> small = {"--sentences", "3000", "--dim", "16", "--device", "cpu", "--quiet"};
+
+Ran run(std::vector<std::string> arguments) {
+  arguments.insert(arguments.end(), small.begin(), small.end());
+  return run_program("word_vectors", arguments);
+}
+
+TEST(WordVectorsProgram, ShowsTheTutorialsClaimWithoutAText) {
+  const Ran ran = run_program("word_vectors", {"--device", "cpu"});
+  ASSERT_EQ(ran.code, 0) << ran.error;
+  EXPECT_NE(ran.out.find("Epoch [5/5], Loss: "), std::string::npos) << ran.out;
+  EXPECT_NE(ran.out.find("Training complete!\ndog is closer to cat than to airplane: cosine 0."), std::string::npos)
+      << ran.out;
+  EXPECT_LT(ran.seconds, 30);
+}
+
+TEST(WordVectorsProgram, SameBytesAtAnyNumberOfThreads) {
+  const Folder folder;
+  for (const char* threads : {"1", "2"})
+    ASSERT_EQ(run({"--threads", threads, "--output", folder / (std::string(threads) + ".bin")}).code, 0);
+  EXPECT_EQ(contents(folder / "1.bin"), contents(folder / "2.bin"));
+}
+
+TEST(WordVectorsProgram, AnswersFromItsOwnFileAsAfterLearning) {
+  const Folder folder;
+  write(folder / "pairs.tsv", "dog\tcat\t9\ndog\tairplane\t1\ncar\ttrain\t8\nbread\tship\t0.5\ncar\tzebra\t3\n");
+  const std::vector<std::string> questions = {
+      "--nearest", "dog",      "--neighbours", "3",    "--analogy", "dog",        "cat",
+      "car",       "--closer", "bread",        "milk", "ship",      "--evaluate", folder / "pairs.tsv"};
+  std::vector<std::string> learn = questions, read = {"--vectors", folder / "words.txt"};
+  learn.insert(learn.end(), {"--output", folder / "words.txt", "--metrics", folder / "metrics.jsonl", "--picture",
+                             folder / "words.png", "--vocabulary", folder / "vocabulary.txt"});
+  read.insert(read.end(), questions.begin(), questions.end());
+  const Ran learnt = run(learn), again = run(read);
+  ASSERT_EQ(learnt.code, 0) << learnt.error;
+  ASSERT_EQ(again.code, 0) << again.error;
+  EXPECT_EQ(learnt.out, again.out);
+  EXPECT_NE(learnt.out.find("nearest to dog (cosine):\n"), std::string::npos) << learnt.out;
+  EXPECT_NE(learnt.out.find("bread is closer to milk than to ship: cosine"), std::string::npos) << learnt.out;
+  EXPECT_NE(learnt.out.find("of 4 pairs, 1 with a missing word"), std::string::npos) << learnt.out;
+  const nlohmann::json metrics = last_line(folder / "metrics.jsonl");
+  EXPECT_EQ(metrics["data"], "generated sentences");
+  EXPECT_GT(metrics["words_per_s"].get<double>(), 0);
+  EXPECT_GT(metrics["vocabulary"].get<int>(), 80);
+  EXPECT_EQ(metrics["pairs.tsv"]["missing"], 1);
+  EXPECT_GT(metrics["pairs.tsv"]["spearman"].get<double>(), 0.5);
+  EXPECT_EQ(contents(folder / "words.png").substr(1, 3), "PNG");
+  EXPECT_TRUE(contents(folder / "vocabulary.txt").starts_with("vocabulary "));
+}
+
+TEST(WordVectorsProgram, ResumesToTheSameBytes) {
+  const Folder folder;
+  ASSERT_EQ(run({"--epochs", "4", "--output", folder / "whole.bin"}).code, 0);
+  ASSERT_EQ(run({"--epochs", "4", "--checkpoint", folder / "half", "--checkpoint-every", "90"}).code, 0);
+  const Ran resumed =
+      run({"--epochs", "4", "--checkpoint", folder / "half", "--resume", "--output", folder / "resumed.bin"});
+  ASSERT_EQ(resumed.code, 0) << resumed.error;
+  EXPECT_EQ(contents(folder / "whole.bin"), contents(folder / "resumed.bin"));
+}
+
+TEST(WordVectorsProgram, ReadsATextAndFoldsAndDropsWords) {
+  const Folder folder;
+  std::string text;
+  for (int i = 0; i < 40; ++i) text += "Hello <unk> WORLD again\nhello there world\n";
+  write(folder / "text", text);
+  const Ran ran =
+      run_program("word_vectors", {"--text", folder / "text", "--lower", "--drop", "<unk>", "--ids", "hello world moon",
+                                   "--epochs", "1", "--dim", "4", "--quiet", "--device", "cpu", "--fast"});
+  EXPECT_EQ(ran.code, 0) << ran.error;
+  EXPECT_EQ(ran.out, "hello world moon -> 0, 1, 4\n");
+}
+
+void expect_refused(const std::vector<std::string>& arguments, int code, const std::string& says) {
+  const Ran ran = run_program("word_vectors", arguments);
+  EXPECT_EQ(ran.code, code) << ran.error;
+  EXPECT_EQ(ran.out, "");
+  EXPECT_NE(ran.error.find(says), std::string::npos) << ran.error;
+}
+
+TEST(WordVectorsProgram, MistakesAreOneClearLine) {
+  const Folder folder;
+  write(folder / "empty", "");
+  write(folder / "one", "word word word word word word");
+  write(folder / "latin", "caf\xe9 caf\xe9");
+  write(folder / "nul", std::string("a b\0c", 5));
+  write(folder / "lying.bin", "9 9\nx 1");
+  expect_refused({"--text", folder / "empty"}, 1, "found no word");
+  expect_refused({"--text", folder / "one"}, 1, "the only word in the dictionary is word; see --min-count");
+  expect_refused({"--text", folder / "one", "--min-count", "7"}, 1, "no word stands there 7 times; see --min-count");
+  expect_refused({"--text", folder / "latin"}, 1, "expected UTF-8, found the byte 233 at 3");
+  expect_refused({"--text", folder / "nul"}, 1, "found a NUL at byte 3");
+  expect_refused({"--text", folder / "none"}, 1, "--text " + folder / "none");
+  expect_refused({"--vectors", folder / "lying.bin"}, 1, "the header says 9 words of 9 numbers");
+  expect_refused({"--words", "0"}, 2, "--words: must be at least 1");
+  expect_refused({"--closer", "dog", "cat"}, 2, "--closer: expected three words, got 2");
+  expect_refused({"--output", folder / "words.csv"}, 1, "expected a file .bin or .txt");
+  expect_refused({"--text", folder / "one", "--vectors", folder / "lying.bin"}, 2, "give one");
+  write(folder / "two.txt", "2 1\ndog 1\ncat 2\n");
+  expect_refused({"--vectors", folder / "two.txt", "--nearest", "dgo"}, 1,
+                 "there is no vector for 'dgo'; did you mean 'dog'?");
+}
+
+}  // namespace
+}  // namespace percale
