@@ -38,18 +38,24 @@ int main(int argc, char** argv) {
     if (options.data.empty() && settings.load.empty()) return apps::show_tutorial(options, settings);
 
     std::optional<apps::TrainedModel> trained;
+    std::optional<data::Table> table;
     if (options.data.empty()) {
       trained = apps::load_model(settings.load);
     } else {
-      const data::Table table = data::read_table(options.data);
-      const data::TableSchema categories = categories_of(table, options);
-      if (!options.codes.empty()) apps::write_codes(table, categories, options.codes);
-      if (options.target.empty() && settings.load.empty()) return show(table, categories, settings);
-      trained = apps::train(table, options, settings);
+      table = data::read_table(options.data);
+      const data::TableSchema categories = categories_of(*table, options);
+      if (!options.codes.empty()) apps::write_codes(*table, categories, options.codes);
+      if (options.target.empty() && settings.load.empty()) return show(*table, categories, settings);
+      trained = apps::train(*table, options, settings);
     }
     if (!options.nearest.empty()) apps::show_nearest(*trained, options.nearest);
     if (!options.embeddings.empty()) apps::write_vectors(*trained, options.embeddings);
-    if (!settings.picture.empty()) apps::draw_vectors(*trained, settings.picture, options.data);
+    if (!settings.picture.empty()) {
+      if (table && !apps::has_map(*trained))
+        apps::draw_one_hot(*table, trained->schema, settings.picture);
+      else
+        apps::draw_vectors(*trained, settings.picture, options.data);
+    }
     if (!options.predict.empty()) apps::predict(*trained, options.predict, settings.device);
   });
 }

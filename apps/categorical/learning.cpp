@@ -144,6 +144,16 @@ void show_inputs(const data::Table& table, const data::TableSchema& schema) {
     show_columns(table, schema);
 }
 
+/// What --nearest names is better known before the work than after it.
+void require_nearest(const data::TableSchema& schema, const std::string& column) {
+  std::vector<std::string> names;
+  for (const auto& [name, _] : schema.categories) names.push_back(name);
+  if (column.empty() || std::find(names.begin(), names.end(), column) != names.end()) return;
+  const std::string meant = nearest(column, names);
+  throw Error("--nearest " + column + ": expected a column of categories that is learnt from" +
+              (meant.empty() ? "" : "; did you mean " + meant + "?"));
+}
+
 }  // namespace
 
 models::TableModelOptions model_options(const data::TableSchema& schema, Representation representation, int64_t dim,
@@ -181,6 +191,7 @@ TrainedModel train(const data::Table& table, const CategoricalOptions& options, 
   std::optional<TrainedModel> loaded;
   if (!settings.load.empty()) loaded = load_model(settings.load);
   const Task task = make_task(table, options, settings, loaded ? &loaded->schema : nullptr);
+  require_nearest(task.schema, options.nearest);
   if (!loaded && !settings.quiet) show_inputs(table, task.schema);
   if (task.left_out > 0)
     note(settings, picture::number(static_cast<double>(task.left_out), 0) + " rows without " + task.schema.target +

@@ -59,6 +59,9 @@ void CategoricalOptions::check(const Settings& settings) const {
     if (given && loads) throw UsageError(std::string(flag) + " and --load: the file brings its own; give one");
   if (epochs == 0 && !loads && !settings.resume && !target.empty())
     throw UsageError("--epochs 0 scores weights: add --load FILE");
+  const bool embeds = represent.empty() || represent == "embedding";
+  for (const auto& [flag, path] : {std::pair{"--embeddings", embeddings}, {"--nearest", nearest}})
+    if (!path.empty() && !embeds) throw UsageError(std::string(flag) + " needs --represent embedding");
   if (loads && data.empty() && predict.empty() && nearest.empty() && embeddings.empty() && settings.picture.empty())
     throw UsageError("--load needs --data FILE.csv to go on training, or --predict FILE.csv");
   for (const auto& [flag, path] : {std::pair{"--embeddings", embeddings}, {"--codes", codes}})

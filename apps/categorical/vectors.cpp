@@ -82,6 +82,14 @@ std::string nearest_text(const Tensor& vectors, const std::vector<std::string>& 
   return text;
 }
 
+std::vector<size_t> columns_with_map(const TrainedModel& trained) {
+  std::vector<size_t> columns;
+  if (trained.model.options().representation == models::Representation::embedding)
+    for (size_t i = 0; i < trained.schema.categories.size(); ++i)
+      if (trained.schema.categories[i].second.count() > 2 && trained.model.vectors(i).size(1) > 1) columns.push_back(i);
+  return columns;
+}
+
 picture::Panel panel_of(const Tensor& vectors, const std::string& name, const data::Categories& categories) {
   const Tensor rows = vectors.slice(0, 0, categories.count());
   const auto components = picture::principal_components(rows);
@@ -134,19 +142,17 @@ void show_nearest(const TrainedModel& trained, const std::string& column) {
   std::fflush(stdout);
 }
 
+bool has_map(const TrainedModel& trained) { return !columns_with_map(trained).empty(); }
+
 void draw_vectors(const TrainedModel& trained, const std::string& path, const std::string& note) {
   const TraceRange range("picture");
-  require_embeddings(trained, "--picture");
   const auto& columns = trained.schema.categories;
-  std::vector<size_t> order;
-  for (size_t i = 0; i < columns.size(); ++i)
-    if (columns[i].second.count() > 2 && trained.model.vectors(i).size(1) > 1) order.push_back(i);
+  std::vector<size_t> order = columns_with_map(trained);
+  require(!order.empty(), "picture", "expected a column of at least 3 categories with 2 numbers each, found none");
   std::stable_sort(order.begin(), order.end(),
                    [&](size_t a, size_t b) { return columns[a].second.count() > columns[b].second.count(); });
   constexpr size_t most_panels = 6;
   order.resize(std::min(order.size(), most_panels));
-  if (order.empty())
-    throw Error("--picture: expected a column of at least 3 categories with 2 numbers each, found none");
   std::vector<picture::Panel> panels;
   for (const size_t column : order)
     panels.push_back(panel_of(vectors_of(trained, column), columns[column].first, columns[column].second));

@@ -13,7 +13,10 @@ void write_vectors(const TrainedModel& trained, const std::string& path);
 /// Each category of a column as numbers, and the three whose vectors have the largest cosine with its own.
 void show_nearest(const TrainedModel& trained, const std::string& column);
 
-/// The embeddings of up to six columns, in two dimensions, each point with its name.
+/// True if some column has at least 3 categories and 2 numbers for each.
+bool has_map(const TrainedModel& trained);
+
+/// The embeddings of up to six such columns, in two dimensions, each point with its name.
 void draw_vectors(const TrainedModel& trained, const std::string& path, const std::string& note);
 
 /// The codes of these columns of a table, as a CSV file.

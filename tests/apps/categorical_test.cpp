@@ -269,6 +269,9 @@ TEST_F(Categorical, RefusesWhatMakesNoSense) {
   expect_refused({"--data", data, "--target", "kin"}, 1, "expected a column called kin");
   expect_refused({"--data", data, "--target", "kind", "--columns", "animal,kind"}, 1, "cannot be an input too");
   expect_refused({"--data", folder / "none.csv"}, 1, "none.csv");
+  expect_refused({"--data", data, "--target", "kind", "--nearest", "animals"}, 1, "did you mean animal?");
+  expect_refused({"--data", data, "--target", "kind", "--represent", "index", "--nearest", "animal"}, 2,
+                 "--nearest needs --represent embedding");
   io::write_file(folder / "one.csv", "a,b,c\n1,x,\n2,x,\n3,x,\n4,x,\n5,x,\n");
   expect_refused({"--data", folder / "one.csv", "--target", "b"}, 1, "expected a target that varies");
   expect_refused({"--data", folder / "one.csv", "--target", "c"}, 1, "missing in every row");
@@ -277,6 +280,16 @@ TEST_F(Categorical, RefusesWhatMakesNoSense) {
   io::write_file(folder / "open.csv", "a,b\n1,\"x\n2,y\n");
   expect_refused({"--data", folder / "open.csv", "--target", "b"}, 1,
                  "open.csv, line 2, column 2 (b): expected a closing quote");
+}
+
+TEST_F(Categorical, DrawsWhatThereIs) {
+  for (const std::string way : {"index", "one-hot", "embedding"}) {
+    const std::string path = folder / (way + ".png");
+    const Ran ran =
+        run({"--target", "kind", "--columns", "old", "--epochs", "1", "--represent", way, "--picture", path});
+    ASSERT_EQ(ran.code, 0) << ran.error;  // two categories make no map
+    EXPECT_EQ(io::read_file(path).substr(0, 4), "\x89PNG");
+  }
 }
 
 TEST_F(Categorical, LeavesOutRowsWithoutATarget) {
