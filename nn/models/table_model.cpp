@@ -4,7 +4,7 @@
 
 #include "../../kernels/cat/cat.h"
 #include "../../kernels/elementwise/elementwise.h"
-#include "../../kernels/fill/fill.h"
+#include "../../kernels/one_hot/one_hot.h"
 #include "../init.h"
 
 namespace percale::models {
@@ -71,7 +71,7 @@ Tensor TableModel::vectors(size_t column) const {
 }
 
 Tensor one_hot_or_zeros(const Tensor& codes, int64_t n, DType dtype) {
-  return eq(codes.unsqueeze(1), arange(n, {i64, codes.device()})).to(dtype);
+  return one_hot(codes, n + 1, dtype).slice(1, 0, n);
 }
 
 Representation representation_named(const std::string& name) {

@@ -208,7 +208,7 @@ TEST(Tutorial, ACategoricalColumnBecomesVectors) {
   EXPECT_EQ(printed(category_index), "tensor([1, 2, 0, 1, 0, 2])");
 
   const int64_t num_classes = categories.count();
-  EXPECT_EQ(printed(models::one_hot_or_zeros(category_index, num_classes)),
+  EXPECT_EQ(printed(one_hot(category_index, num_classes)),
             "tensor([[0, 1, 0],\n"
             "        [0, 0, 1],\n"
             "        [1, 0, 0],\n"
