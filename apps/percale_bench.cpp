@@ -75,6 +75,10 @@ class Table {
     std::fflush(stdout);
   }
 
+  void print_skipped(const Case& one) const {
+    std::printf("%-*s    skipped: %s\n", width_, one.name.c_str(), one.skipped.c_str());
+  }
+
  private:
   void print_peer(const Row& row) const {
     const auto entry = peers_.find(row.name);
@@ -111,6 +115,11 @@ void print_json(const Row& row, const Ceilings& ceilings, const apps::Settings& 
   std::fflush(stdout);
 }
 
+void print_skipped(const Case& one) {
+  const nlohmann::ordered_json object = {{"case", one.name}, {"skipped", one.skipped}};
+  std::printf("%s\n", object.dump().c_str());
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -138,6 +147,10 @@ int main(int argc, char** argv) {
     if (!json) table.print_head(ceilings);
     bool wrong = false;
     for (const Case& one : cases) {
+      if (!one.skipped.empty()) {
+        json ? print_skipped(one) : table.print_skipped(one);
+        continue;
+      }
       Prepared prepared = one.prepare();
       Row row{.name = one.name,
               .timing = measure(prepared.call, settings.device, seconds),

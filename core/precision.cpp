@@ -23,18 +23,24 @@ Precision current_precision() { return precision_now; }
 std::string reason_without(Precision precision, Device device) {
   if (precision != Precision::bf16 || device.is_cuda()) return {};
 #if defined(__x86_64__)
-  if (!__builtin_cpu_supports("avx512bf16"))
-    return "this processor has no bfloat16 arithmetic (AVX512-BF16 or AMX), and without it bf16 is slower than fp32; use --precision fp32";
+  if (__builtin_cpu_supports("avx512bf16")) return {};  // processors with AMX have it too
 #endif
-  return "bf16 on the CPU is not built yet; use --precision fp32";
+  return "this processor has no bfloat16 arithmetic (AVX512-BF16 or AMX), and without it bf16 is slower than fp32; use --precision fp32";
 }
 
-PrecisionGuard::PrecisionGuard(Precision precision, Device device) : previous_(precision_now) {
+PrecisionScope::PrecisionScope(Precision precision) : previous_(precision_now) { precision_now = precision; }
+PrecisionScope::~PrecisionScope() { precision_now = previous_; }
+
+namespace {
+
+Precision checked(Precision precision, Device device) {
   const std::string reason = reason_without(precision, device);
   require(reason.empty(), "precision", "{} on {}: {}", text(precision), device, reason);
-  precision_now = precision;
+  return precision;
 }
 
-PrecisionGuard::~PrecisionGuard() { precision_now = previous_; }
+}  // namespace
+
+PrecisionGuard::PrecisionGuard(Precision precision, Device device) : scope_(checked(precision, device)) {}
 
 }  // namespace percale

@@ -20,6 +20,7 @@ struct Prepared {
 struct Case {
   std::string name;  ///< as peers name the same work
   std::function<Prepared()> prepare;
+  std::string skipped = {};  ///< why it cannot run here, if it cannot
 };
 
 /// What one case took.

@@ -78,7 +78,8 @@ struct Training {
     Tensors found = {step(loss_of)}, expected = {exact_loss.detach()};
     for (const Tensor& parameter : model.parameters()) found.push_back(parameter.grad());
     for (const Tensor& parameter : exact.parameters()) expected.push_back(parameter.grad());
-    return distance(found, expected, precision == Precision::fp32 ? 2e-5 : 5e-2);
+    // bf16: PyTorch's autocast is as far from f64 as 1e-1, in the gradient of the CNN's first layer, by flipped pools.
+    return distance(found, expected, precision == Precision::fp32 ? 2e-5 : precision == Precision::tf32 ? 5e-2 : 0.15);
   }
 };
 
@@ -119,7 +120,8 @@ Case cnn_step(Device device, Precision precision, int64_t batch) {
                         },
                     .operations = cnn_step_operations * static_cast<double>(batch)};
   };
-  return {"cnn.b" + std::to_string(batch) + precision_suffix(device, precision), prepare};
+  return {"cnn.b" + std::to_string(batch) + precision_suffix(device, precision), prepare,
+          reason_without(precision, device)};
 }
 
 Case cnn_forward(Device device, int64_t batch) {
@@ -211,7 +213,7 @@ std::vector<Case> model_cases(Device device) {
   std::vector<Case> cases;
   std::vector<Precision> precisions = {Precision::fp32};
   if (device.is_cuda()) precisions.push_back(Precision::tf32);
-  if (reason_without(Precision::bf16, device).empty()) precisions.push_back(Precision::bf16);
+  precisions.push_back(Precision::bf16);
   for (const Precision precision : precisions) cases.push_back(cnn_step(device, precision, 64));
   if (device.is_cuda()) cases.push_back(cnn_step(device, Precision::fp32, 512));
   cases.push_back(cnn_forward(device, 64));

@@ -63,7 +63,7 @@ Tensor convolve(const ConvolutionShape& shape, const Tensor& x, const Tensor& we
       relu ? "ReluBackward0" : "ConvolutionBackward0", out, {images, weight, bias},
       saved(images, weight, relu ? out : Tensor()),
       [options, relu, precision = current_precision()](const Tensors& gradients, const Saved& saved) -> Tensors {
-        const PrecisionGuard guard(precision, gradients[0].device());
+        const PrecisionScope scope(precision);
         const Conv2dWanted wanted{saved.needs(0), saved.needs(1), saved.needs(2)};
         const auto by =
             relu ? gradients_through_relu(gradients[0], saved[2].detach(), saved[0], saved[1], options, wanted)

@@ -69,7 +69,7 @@ Tensor conv2d_relu_max_pool2d(const Tensor& x, const Tensor& weight, const Tenso
   return record(
       "MaxPool2DWithIndicesBackward0", out, {images, weight, bias}, saved(images, weight, out, positions),
       [options, geometry, precision = current_precision()](const Tensors& gradients, const Saved& saved) -> Tensors {
-        const PrecisionGuard guard(precision, gradients[0].device());
+        const PrecisionScope scope(precision);
         const Conv2dWanted wanted{saved.needs(0), saved.needs(1), saved.needs(2)};
         const auto by =
             gradients_of(geometry, gradients[0], saved[2].detach(), saved[3], saved[0], saved[1], options, wanted);

@@ -51,7 +51,7 @@ TEST(PercaleBench, ListsItsCases) {
   const Ran ran = run_program("percale_bench", {"--list"});
   EXPECT_EQ(ran.code, 0);
   for (const char* name :
-       {"cnn.b64", "cnn.forward.b64", "cnn.forward.b1", "image_encoder.b8", "linear_relu.1x4096x4096", "adam.25.6M"})
+       {"cnn.b64", "cnn.b64.bf16", "cnn.forward.b64", "cnn.forward.b1", "image_encoder.b8", "linear_relu.1x4096x4096", "adam.25.6M"})
     EXPECT_NE(("\n" + ran.out).find(std::string("\n") + name + "\n"), std::string::npos) << name;
 }
 

@@ -1,4 +1,6 @@
 // What specs do not say of linear and matmul: bytes that depend on nothing but the operands, names, packing, NaN.
+#include "../../kernels/linear/linear.h"
+
 #include <gtest/gtest.h>
 #include <hwy/highway.h>
 
@@ -10,9 +12,9 @@
 #include "../../core/precision.h"
 #include "../../core/primitives.h"
 #include "../../kernels/common/product.h"
+#include "../../kernels/common/rounded_weight.h"
 #include "../../kernels/elementwise/elementwise.h"
 #include "../../kernels/fill/fill.h"
-#include "../../kernels/linear/linear.h"
 #include "../../kernels/matmul/matmul.h"
 #include "../testing/check.h"
 
@@ -23,25 +25,29 @@ using testing::same_bytes;
 
 Tensor numbers(const Shape& shape, double seed, DType dtype = f32) {
   Tensor result = Tensor::empty(shape, {f32, cpu_device});
-  for (int64_t i = 0; i < result.numel(); ++i) result.data<float>()[i] = static_cast<float>(std::sin(seed + 1.7 * static_cast<double>(i)));
+  for (int64_t i = 0; i < result.numel(); ++i)
+    result.data<float>()[i] = static_cast<float>(std::sin(seed + 1.7 * static_cast<double>(i)));
   return result.to(dtype);
 }
 
 TEST(Linear, RowsDoNotDependOnTheirNumber) {
   for (const auto& [in, out] : {std::pair<int64_t, int64_t>{3136, 128}, {784, 128}, {128, 10}, {300, 70}, {33, 1}})
     for (const DType dtype : {f32, f64, bf16, f16}) {
-      const Tensor weight = numbers({out, in}, 1, dtype), bias = numbers({out}, 2, dtype), x = numbers({257, in}, 3, dtype);
+      const Tensor weight = numbers({out, in}, 1, dtype), bias = numbers({out}, 2, dtype),
+                   x = numbers({257, in}, 3, dtype);
       const NoGradGuard no_grad;
       const Tensor whole = linear_relu(x, weight, bias);
       for (const int64_t rows : {1, 2, 3, 7, 8, 9, 31, 64, 65, 130, 256})
-        EXPECT_TRUE(same_bytes(linear_relu(x.slice(0, 5, 5 + rows), weight, bias), whole.slice(0, 5, 5 + rows).slice(0, 0, rows)))
+        EXPECT_TRUE(same_bytes(linear_relu(x.slice(0, 5, 5 + rows), weight, bias),
+                               whole.slice(0, 5, 5 + rows).slice(0, 0, rows)))
             << rows << " rows of " << in << " to " << out << " in " << text(dtype);
     }
 }
 
 TEST(Linear, BytesDoNotDependOnThreads) {
   const int threads = cpu::num_threads();
-  for (const auto& [rows, in, out] : {std::tuple<int64_t, int64_t, int64_t>{64, 3136, 128}, {1, 1024, 512}, {3000, 40, 20}, {64, 128, 10}}) {
+  for (const auto& [rows, in, out] :
+       {std::tuple<int64_t, int64_t, int64_t>{64, 3136, 128}, {1, 1024, 512}, {3000, 40, 20}, {64, 128, 10}}) {
     Tensors results[3];
     for (int i = 0; i < 3; ++i) {
       cpu::set_num_threads(i + 1);
@@ -52,7 +58,8 @@ TEST(Linear, BytesDoNotDependOnThreads) {
       results[i] = {y, x.grad(), weight.grad(), bias.grad()};
     }
     for (int i = 1; i < 3; ++i)
-      for (size_t k = 0; k < 4; ++k) EXPECT_TRUE(same_bytes(results[i][k], results[0][k])) << "result " << k << " of " << rows << " rows";
+      for (size_t k = 0; k < 4; ++k)
+        EXPECT_TRUE(same_bytes(results[i][k], results[0][k])) << "result " << k << " of " << rows << " rows";
   }
   cpu::set_num_threads(threads);
 }
@@ -61,8 +68,13 @@ TEST(Linear, BytesDoNotDependOnTheInstructionSet) {
   const Tensor x = numbers({70, 333}, 1), weight = numbers({75, 333}, 2), bias = numbers({75}, 3);
   const NoGradGuard no_grad;
   auto results = [&]() -> Tensors {
-    return {linear_relu(x, weight, bias), linear(x.slice(0, 0, 1), weight), matmul(x, weight.t()), matmul(x.slice(0, 3, 4), x.t()),
-            matmul(weight.t(), weight), matmul(x.to(f64), weight.to(f64).t()), linear(x.slice(0, 0, 1).to(f64), weight.to(f64))};
+    return {linear_relu(x, weight, bias),
+            linear(x.slice(0, 0, 1), weight),
+            matmul(x, weight.t()),
+            matmul(x.slice(0, 3, 4), x.t()),
+            matmul(weight.t(), weight),
+            matmul(x.to(f64), weight.to(f64).t()),
+            linear(x.slice(0, 0, 1).to(f64), weight.to(f64))};
   };
   const Tensors expected = results();
   // Those before AVX2 have no fused multiply-add: there only the runs of one processor agree.
@@ -73,7 +85,8 @@ TEST(Linear, BytesDoNotDependOnTheInstructionSet) {
     const Tensors found = results();
     hwy::SetSupportedTargetsForTest(0);
     hwy::GetChosenTarget().DeInit();
-    for (size_t i = 0; i < found.size(); ++i) EXPECT_TRUE(same_bytes(found[i], expected[i])) << "result " << i << " with " << hwy::TargetName(target);
+    for (size_t i = 0; i < found.size(); ++i)
+      EXPECT_TRUE(same_bytes(found[i], expected[i])) << "result " << i << " with " << hwy::TargetName(target);
   }
 }
 
@@ -95,28 +108,44 @@ TEST(Linear, FusedGivesTheBytesOfUnfused) {
       for (const int64_t rows : {1, 30, 100}) {
         Tensors results[2];
         for (const bool fused : {false, true}) {
-          const Tensor x = numbers({rows, 50}, 1, dtype).to(device).requires_grad_(), bias = numbers({20}, 3, dtype).to(device).requires_grad_();
+          const Tensor x = numbers({rows, 50}, 1, dtype).to(device).requires_grad_(),
+                       bias = numbers({20}, 3, dtype).to(device).requires_grad_();
           const Tensor weight = numbers({20, 50}, 2, dtype).to(device).requires_grad_();
           const Tensor y = fused ? linear_relu(x, weight, bias) : relu(linear(x, weight, bias));
           y.backward(numbers({rows, 20}, 4, dtype).to(device));
           results[fused] = {y, x.grad(), weight.grad(), bias.grad()};
         }
         for (size_t i = 0; i < 4; ++i)
-          EXPECT_TRUE(same_bytes(results[1][i], results[0][i])) << "result " << i << " of " << rows << " rows in " << text(dtype) << " on " << text(device);
+          EXPECT_TRUE(same_bytes(results[1][i], results[0][i]))
+              << "result " << i << " of " << rows << " rows in " << text(dtype) << " on " << text(device);
       }
   }
 }
 
 TEST(Linear, PrecisionGuardRoundsOperandsAndKeepsParametersGradients) {
-  const Device device = reason_without(Precision::bf16, cpu_device).empty() ? cpu_device : cuda_device;
-  if (device.is_cuda() && !cuda_available()) GTEST_SKIP() << "neither this processor nor a GPU multiplies bf16";
-  const PrecisionGuard guard(Precision::bf16, device);
-  const Tensor x = numbers({20, 30}, 1).to(device).requires_grad_(), weight = numbers({10, 30}, 2).to(device).requires_grad_();
-  const Tensor y = linear_relu(linear(x, weight, numbers({10}, 3).to(device)), numbers({5, 10}, 4).to(device));
-  EXPECT_EQ(y.dtype(), bf16);
-  y.backward(ones({20, 5}, {bf16, device}));
-  EXPECT_EQ(weight.grad().dtype(), f32);
-  EXPECT_EQ(matmul(x.t(), y.detach()).dtype(), bf16);
+  for (const Device device : {cpu_device, cuda_device}) {
+    if (device.is_cuda() && !cuda_available()) continue;
+    const PrecisionScope scope(Precision::bf16);  // a processor without it emulates it
+    const Tensor x = numbers({20, 30}, 1).to(device).requires_grad_(),
+                 weight = numbers({10, 30}, 2).to(device).requires_grad_();
+    const Tensor y = linear_relu(linear(x, weight, numbers({10}, 3).to(device)), numbers({5, 10}, 4).to(device));
+    EXPECT_EQ(y.dtype(), bf16);
+    y.backward(ones({20, 5}, {bf16, device}));
+    EXPECT_EQ(weight.grad().dtype(), f32);
+    EXPECT_EQ(matmul(x.t(), y.detach()).dtype(), bf16);
+  }
+}
+
+// A forward pass casts no weight that an earlier one has cast, and every weight that was written since.
+TEST(Linear, RoundedWeightsAreKeptUntilTheyAreWritten) {
+  const NoGradGuard no_grad;
+  const Tensor weight = numbers({4, 6}, 1), first = rounded_weight(weight), again = rounded_weight(weight);
+  EXPECT_TRUE(same_bytes(first, weight.to(bf16)));
+  EXPECT_EQ(first.data(), again.data());
+  weight.fill_(3);
+  const Tensor later = rounded_weight(weight);
+  EXPECT_EQ(later.select(0, 3).select(0, 5).item<double>(), 3);
+  EXPECT_TRUE(same_bytes(first, numbers({4, 6}, 1).to(bf16)));  // what an earlier step still needs
 }
 
 TEST(Linear, NanPassesReluAndItsGradient) {
@@ -128,7 +157,8 @@ TEST(Linear, NanPassesReluAndItsGradient) {
 }
 
 TEST(Linear, GradientHasItsWeightsLayoutAndNoCopy) {
-  const Tensor x = numbers({5, 6}, 1), weight = numbers({3, 6}, 2).requires_grad_(), bias = numbers({3}, 3).requires_grad_();
+  const Tensor x = numbers({5, 6}, 1), weight = numbers({3, 6}, 2).requires_grad_(),
+               bias = numbers({3}, 3).requires_grad_();
   linear_relu(x, weight, bias).backward(ones({5, 3}));
   EXPECT_TRUE(weight.grad().is_contiguous());
   EXPECT_TRUE(bias.grad().is_contiguous());
@@ -137,8 +167,10 @@ TEST(Linear, GradientHasItsWeightsLayoutAndNoCopy) {
 // oneDNN computes with bf16 wherever there is AVX-512; products go there only where the processor does so itself.
 TEST(Matmul, PiecesOfBf16AgreeWithF32) {
   if (!cpu::onednn_computes(bf16)) GTEST_SKIP() << "oneDNN does not compute with bf16 here";
-  for (const auto& [rows, depth, columns] : {std::tuple<int64_t, int64_t, int64_t>{64, 96, 33}, {1, 40, 70}, {130, 17, 300}}) {
-    const Tensor x = numbers({rows, depth}, 1, bf16), weight = numbers({columns, depth}, 2, bf16), bias = numbers({columns}, 3, bf16);
+  for (const auto& [rows, depth, columns] :
+       {std::tuple<int64_t, int64_t, int64_t>{64, 96, 33}, {1, 40, 70}, {130, 17, 300}}) {
+    const Tensor x = numbers({rows, depth}, 1, bf16), weight = numbers({columns, depth}, 2, bf16),
+                 bias = numbers({columns}, 3, bf16);
     const Tensor out = Tensor::empty({rows, columns}, {bf16, cpu_device});
     cpu::Product product{.dtype = bf16, .rows = rows, .columns = columns, .depth = depth};
     product.left = x.data();
@@ -157,7 +189,9 @@ TEST(Matmul, PiecesOfBf16AgreeWithF32) {
 }
 
 TEST(Matmul, NamesAreThoseOfPyTorch) {
-  auto name = [](const Shape& a, const Shape& b) { return matmul(numbers(a, 1).requires_grad_(), numbers(b, 2).requires_grad_()).grad_fn(); };
+  auto name = [](const Shape& a, const Shape& b) {
+    return matmul(numbers(a, 1).requires_grad_(), numbers(b, 2).requires_grad_()).grad_fn();
+  };
   EXPECT_EQ(name({5}, {5}), "DotBackward0");
   EXPECT_EQ(name({3, 5}, {5}), "MvBackward0");
   EXPECT_EQ(name({5}, {5, 4}), "SqueezeBackward4");
