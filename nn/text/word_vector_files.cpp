@@ -9,7 +9,7 @@
 #include "../../core/io/file.h"
 #include "../../core/io/npy.h"
 #include "../../core/io/safetensors.h"
-#include "word_vectors.h"
+#include "word2vec_file.h"
 
 namespace percale::language {
 namespace {
@@ -98,48 +98,6 @@ bool is_text(const io::Source& source, uint64_t begin, int64_t width) {
   return gap != std::string_view::npos && parse_row(line.substr(gap + 1), row.data(), width);
 }
 
-WordVectors load_word2vec(const io::Source& source) {
-  Reader reader(source);
-  const std::string header = reader.until("\n", 100, "a header `WORDS WIDTH`");
-  const size_t gap = header.find(' ');
-  int64_t count = 0, width = 0;
-  std::string_view second = std::string_view(header).substr(std::min(gap + 1, header.size()));
-  while (!second.empty() && (second.back() == '\r' || second.back() == ' ')) second.remove_suffix(1);
-  require(gap != std::string::npos && parse(std::string_view(header).substr(0, gap), count) && parse(second, width) &&
-              count > 0 && width > 0,
-          "word_vectors", "{}: expected a header `WORDS WIDTH`, found {}", source.name(), io::shown(header));
-  require(count < int64_t{1} << 31 && width <= 1 << 20 && static_cast<uint64_t>(width) <= source.size(), "word_vectors",
-          "{}: the header says {} words of {} numbers, which {} bytes cannot hold", source.name(), count, width,
-          source.size());
-  const bool text = is_text(source, header.size() + 1, width);
-  const uint64_t least = text ? 2 * static_cast<uint64_t>(width) + 1 : 4 * static_cast<uint64_t>(width) + 2;
-  require(static_cast<uint64_t>(count) <= (reader.left() + 1) / least, "word_vectors",
-          "{}: the header says {} words of {} numbers, which {} bytes cannot hold", source.name(), count, width,
-          source.size());
-  std::vector<std::string> words;
-  words.reserve(static_cast<size_t>(count));
-  const Tensor vectors = Tensor::empty({count, width});
-  for (int64_t row = 0; row < count; ++row) {
-    float* numbers = vectors.data<float>() + row * width;
-    while (reader.peek() == '\n') reader.skip();  // word2vec's own program ends each vector with one, gensim does not
-    words.push_back(reader.until(" ", longest_entry, "word " + std::to_string(row) + " of " + std::to_string(count)));
-    if (text) {
-      const std::string line =
-          reader.at_end() ? ""
-                          : reader.until("\n", 64 * static_cast<size_t>(width), std::to_string(width) + " numbers");
-      require(parse_row(line, numbers, width), "word_vectors", "{}: expected {} numbers behind {}, found {}",
-              source.name(), width, of_word(words.back(), row), io::shown(line));
-    } else {
-      require(reader.left() >= 4 * static_cast<uint64_t>(width), "word_vectors",
-              "{}: expected {} numbers behind {}, found the end", source.name(), width, of_word(words.back(), row));
-      reader.read(numbers, 4 * static_cast<size_t>(width));
-    }
-  }
-  while (reader.peek() == '\n') reader.skip();
-  require(reader.at_end(), "word_vectors", "{}: expected the end after {} words, found more", source.name(), count);
-  return WordVectors(std::move(words), vectors);
-}
-
 std::vector<std::string> split_lines(const std::string& text) {
   std::vector<std::string> lines;
   for (size_t begin = 0; begin < text.size();) {
@@ -192,6 +150,48 @@ void save_word2vec(const std::string& path, const WordVectors& vectors, bool tex
 }
 
 }  // namespace
+
+WordVectors load_word2vec(const io::Source& source) {
+  Reader reader(source);
+  const std::string header = reader.until("\n", 100, "a header `WORDS WIDTH`");
+  const size_t gap = header.find(' ');
+  int64_t count = 0, width = 0;
+  std::string_view second = std::string_view(header).substr(std::min(gap + 1, header.size()));
+  while (!second.empty() && (second.back() == '\r' || second.back() == ' ')) second.remove_suffix(1);
+  require(gap != std::string::npos && parse(std::string_view(header).substr(0, gap), count) && parse(second, width) &&
+              count > 0 && width > 0,
+          "word_vectors", "{}: expected a header `WORDS WIDTH`, found {}", source.name(), io::shown(header));
+  require(count < int64_t{1} << 31 && width <= 1 << 20 && static_cast<uint64_t>(width) <= source.size(), "word_vectors",
+          "{}: the header says {} words of {} numbers, which {} bytes cannot hold", source.name(), count, width,
+          source.size());
+  const bool text = is_text(source, header.size() + 1, width);
+  const uint64_t least = text ? 2 * static_cast<uint64_t>(width) + 1 : 4 * static_cast<uint64_t>(width) + 2;
+  require(static_cast<uint64_t>(count) <= (reader.left() + 1) / least, "word_vectors",
+          "{}: the header says {} words of {} numbers, which {} bytes cannot hold", source.name(), count, width,
+          source.size());
+  std::vector<std::string> words;
+  words.reserve(static_cast<size_t>(count));
+  const Tensor vectors = Tensor::empty({count, width});
+  for (int64_t row = 0; row < count; ++row) {
+    float* numbers = vectors.data<float>() + row * width;
+    while (reader.peek() == '\n') reader.skip();  // word2vec's own program ends each vector with one, gensim does not
+    words.push_back(reader.until(" ", longest_entry, "word " + std::to_string(row) + " of " + std::to_string(count)));
+    if (text) {
+      const std::string line =
+          reader.at_end() ? ""
+                          : reader.until("\n", 64 * static_cast<size_t>(width), std::to_string(width) + " numbers");
+      require(parse_row(line, numbers, width), "word_vectors", "{}: expected {} numbers behind {}, found {}",
+              source.name(), width, of_word(words.back(), row), io::shown(line));
+    } else {
+      require(reader.left() >= 4 * static_cast<uint64_t>(width), "word_vectors",
+              "{}: expected {} numbers behind {}, found the end", source.name(), width, of_word(words.back(), row));
+      reader.read(numbers, 4 * static_cast<size_t>(width));
+    }
+  }
+  while (reader.peek() == '\n') reader.skip();
+  require(reader.at_end(), "word_vectors", "{}: expected the end after {} words, found more", source.name(), count);
+  return WordVectors(std::move(words), vectors);
+}
 
 WordVectors load_word_vectors(const std::string& path) {
   try {

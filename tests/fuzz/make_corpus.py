@@ -345,6 +345,31 @@ def make_table_schema():
         write("table_schema", name, data)
 
 
+def make_word2vec():
+    row = struct.pack("<2f", 1.5, -2)
+    cases = {
+        "text": b"2 2\na 1 2\nb -0.5 1e-20\n",
+        "text_spaces": b"2 2\r\na 1 2 \r\nb 3 4 \r\n",
+        "gensim": b"2 2\na " + row + b"b " + row,
+        "original": b"2 2\na " + row + b"\nb " + row + b"\n",
+        "empty": b"",
+        "no_width": b"2\na 1\n",
+        "negative": b"-1 2\na 1 2\n",
+        "many": b"1000000000 2\na 1 2\n",
+        "wide": b"1 1000000000000\na 1 2\n",
+        "overflow": b"99999999999999999999 2\na 1 2\n",
+        "twice": b"2 1\na 1\na 2\n",
+        "no_word": b"1 1\n 1\n",
+        "nan": b"1 2\na nan 1\n",
+        "infinite": b"1 2\na " + struct.pack("<2f", float("inf"), 0),
+        "short": b"2 2\na " + row + b"b " + row[:5],
+        "more": b"1 2\na " + row + b"b " + row,
+    }
+    for name, data in cases.items():
+        write("word2vec", name, data)
+
+
+
 make_csv()
 make_table_schema()
 make_safetensors()
@@ -353,3 +378,4 @@ make_checkpoint()
 make_npy()
 make_idx()
 make_gzip()
+make_word2vec()
