@@ -31,8 +31,8 @@ struct Timing {
   double system_allocations = 0;  ///< a call: times the caching allocator had to ask the system
 };
 
-/// Calls until `seconds` are over (at least five times, after five calls that are not counted). On CUDA ten calls stand
-/// between two events' worth of waiting, as the peers measure.
+/// Calls until `seconds` are over: at least five times, after as many calls as it takes until half of `seconds` pass
+/// without asking the system for memory. On CUDA ten calls stand between two events' worth of waiting, as the peers measure.
 Timing measure(const std::function<void()>& call, Device device, double seconds);
 
 /// The timing tables of all specs.

@@ -30,6 +30,21 @@ void wait_for([[maybe_unused]] Device device) {
 #endif
 }
 
+/// Calls until a stretch of five calls and half of `seconds` has asked the system for no memory; twenty stretches at
+/// most. Beside busy neighbours all parts of the first calls may run on one thread: a second one asks for its workspace
+/// later.
+void settle(const std::function<void()>& call, Device device, double seconds) {
+  for (int stretch = 0; stretch < 20; ++stretch) {
+    const int64_t before = memory_stats(device).system_allocations;
+    const Clock::time_point begin = Clock::now();
+    for (int calls = 0; calls < 5 || milliseconds_since(begin) < seconds * 500; ++calls) {
+      call();
+      wait_for(device);
+    }
+    if (memory_stats(device).system_allocations == before) return;
+  }
+}
+
 }  // namespace
 
 Timing measure(const std::function<void()>& call, Device device, double seconds) {
@@ -39,8 +54,7 @@ Timing measure(const std::function<void()>& call, Device device, double seconds)
   times.reserve(1 << 20);
   std::fill_n(std::back_inserter(times), times.capacity(), 0.0);  // so that no page of it is new below
   times.clear();
-  for (size_t i = 0; i < least; ++i) call();
-  wait_for(device);
+  settle(call, device, seconds);
   const int64_t faults = page_faults(), allocations = memory_stats(device).system_allocations;
   const Clock::time_point begin = Clock::now();
   while (times.size() < times.capacity() && (times.size() < least || milliseconds_since(begin) < seconds * 1e3)) {
