@@ -1,34 +1,20 @@
 // Ranges as a profiler sees them: through NVTX's injection interface, which needs no GPU, and on the built-in timeline.
 #include "../../core/trace.h"
 
-#include <dlfcn.h>
 #include <gtest/gtest.h>
-
-#include <cstdlib>
-#include <sstream>
 
 #include "../../core/autograd.h"
 #include "../../kernels/fill/fill.h"
+#include "../testing/pushed_ranges.h"
 
 namespace percale {
 namespace {
 
 #ifdef PERCALE_INJECTION
-/// Set before the first range of this process: NVTX looks once.
-const bool injected = [] { return setenv("NVTX_INJECTION64_PATH", PERCALE_INJECTION, 1) == 0; }();
-
-std::vector<std::string> pushed_ranges() {
-  void* library = dlopen(PERCALE_INJECTION, RTLD_NOW | RTLD_NOLOAD);
-  if (!library) return {};
-  const auto names = reinterpret_cast<const char* (*)()>(dlsym(library, "percale_pushed_ranges"));
-  std::istringstream lines(names());
-  std::vector<std::string> result;
-  for (std::string line; std::getline(lines, line);) result.push_back(line);
-  return result;
-}
+using testing::pushed_ranges;
 
 TEST(Trace, ProfilersSeeOneRangeAnOperationAndItsGradientByNumber) {
-  ASSERT_TRUE(injected);
+  ASSERT_TRUE(testing::injected);
   const Tensor x = ones({3}).requires_grad_();
   const size_t before = pushed_ranges().size();
   const Tensor y = x.to(f64);
@@ -40,7 +26,7 @@ TEST(Trace, ProfilersSeeOneRangeAnOperationAndItsGradientByNumber) {
   EXPECT_EQ(ranges[1], "percale::full");
   EXPECT_EQ(ranges[2], "percale::backward");
   EXPECT_EQ(ranges[3].find("percale::ToCopyBackward0.backward#"), 0u) << ranges[3];
-  EXPECT_EQ(reinterpret_cast<int (*)()>(dlsym(dlopen(PERCALE_INJECTION, RTLD_NOW), "percale_open_ranges"))(), 0);
+  EXPECT_EQ(testing::open_ranges(), 0);
 }
 #endif
 
