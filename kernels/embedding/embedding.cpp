@@ -25,36 +25,6 @@ Tensor gather(const Tensor& table, const Tensor& index) {
   return rows;
 }
 
-/// The index with -1, which stands for no row, where it is `padding`.
-Tensor without_padding(const Tensor& index, int64_t padding) {
-  return padding < 0 ? index : where(eq(index, static_cast<double>(padding)), full({}, -1, index.options()), index);
-}
-
-/// The dense gradient: each of `count` rows sums what arrived for it.
-Tensor embedding_gradient(const Tensor& upstream, const Tensor& index, int64_t count, int64_t padding) {
-  const int64_t width = upstream.size(-1);
-  Tensor gradient = Tensor::empty({count, width}, upstream.options());
-  if (!upstream.numel())
-    fill(gradient, 0);
-  else
-    on<cpu::sum_rows, cuda::sum_rows>(upstream.device(), upstream.detach().contiguous(),
-                                      without_padding(index, padding), gradient);
-  return record("EmbeddingDenseBackwardBackward0", gradient, {upstream}, saved(index),
-                [padding](const Tensors& gradients, const Saved& saved) -> Tensors {
-                  const Tensor rows = embedding(gradients[0], saved[0]);
-                  if (padding < 0) return {rows};
-                  return {mul(rows, ne(saved[0], static_cast<double>(padding)).unsqueeze(-1).to(rows.dtype()))};
-                });
-}
-
-/// padding_idx counted from the front, or -1 if there is none.
-int64_t padding_row(const Tensor& table, const EmbeddingOptions& options) {
-  if (!options.padding_idx) return -1;
-  const int64_t row = *options.padding_idx, rows = table.size(0);
-  require(row >= -rows && row < rows, "embedding", "padding_idx {} is out of range for a table of {} rows", row, rows);
-  return row < 0 ? row + rows : row;
-}
-
 void check(const Tensor& table, const Tensor& index, const EmbeddingOptions& options) {
   require(table.rank() == 2 && is_floating(table.dtype()), "embedding",
           "the table must be [rows, width] of a floating dtype, got {} of {}", table.shape(), table.dtype());
@@ -73,10 +43,38 @@ void check(const Tensor& table, const Tensor& index, const EmbeddingOptions& opt
 
 }  // namespace
 
+Tensor without_padding(const Tensor& index, int64_t padding) {
+  return padding < 0 ? index : where(eq(index, static_cast<double>(padding)), full({}, -1, index.options()), index);
+}
+
+int64_t padding_row(const char* operation, const Tensor& table, const std::optional<int64_t>& padding_idx) {
+  if (!padding_idx) return -1;
+  const int64_t row = *padding_idx, rows = table.size(0);
+  require(row >= -rows && row < rows, operation, "padding_idx {} is out of range for a table of {} rows", row, rows);
+  return row < 0 ? row + rows : row;
+}
+
+Tensor embedding_gradient(const Tensor& upstream, const Tensor& index, int64_t count, int64_t padding) {
+  const Operation operation{"embedding_gradient"};
+  const int64_t width = upstream.size(-1);
+  Tensor gradient = Tensor::empty({count, width}, upstream.options());
+  if (!upstream.numel())
+    fill(gradient, 0);
+  else
+    on<cpu::sum_rows, cuda::sum_rows>(upstream.device(), upstream.detach().contiguous(),
+                                      without_padding(index, padding), gradient);
+  return record("EmbeddingDenseBackwardBackward0", gradient, {upstream}, saved(index),
+                [padding](const Tensors& gradients, const Saved& saved) -> Tensors {
+                  const Tensor rows = embedding(gradients[0], saved[0]);
+                  if (padding < 0) return {rows};
+                  return {mul(rows, ne(saved[0], static_cast<double>(padding)).unsqueeze(-1).to(rows.dtype()))};
+                });
+}
+
 Tensor embedding(const Tensor& table, const Tensor& index, const EmbeddingOptions& options) {
   const Operation operation{"embedding"};
   check(table, index, options);
-  const int64_t padding = padding_row(table, options);
+  const int64_t padding = padding_row("embedding", table, options.padding_idx);
   const Tensor source = table.detach().contiguous(), positions = index.contiguous();
   if (options.max_norm && positions.numel()) {
     require(table.is_contiguous(), "embedding", "max_norm writes into the table, which must be contiguous");

@@ -28,6 +28,17 @@ struct EmbeddingOptions {
 /// that is the output of an operation, or of f16 or bf16.
 Tensor embedding(const Tensor& table, const Tensor& index, const EmbeddingOptions& options = {});
 
+/// What embedding's table gains: row r of the result [rows, width] is the sum of the rows of `upstream` [..., width]
+/// whose entry of `index` [...] is r, in the order of the index. Entries that are negative stand for nothing, and
+/// neither do those of the row `padding`. Has a gradient of its own, by `upstream`.
+Tensor embedding_gradient(const Tensor& upstream, const Tensor& index, int64_t rows, int64_t padding = -1);
+
+/// `index` with -1, which stands for no row, where it names the row `padding`; itself if that is negative.
+Tensor without_padding(const Tensor& index, int64_t padding);
+
+/// `padding_idx` counted from the front, or -1 if there is none. An error that names `operation` if it is out of range.
+int64_t padding_row(const char* operation, const Tensor& table, const std::optional<int64_t>& padding_idx);
+
 /// The row-sparse gradient of a leaf as one: ids ascending, each once, and what that row gains (PyTorch's
 /// `grad.coalesce()`). Waits for the device. Undefined tensors if nothing has arrived.
 /// Returns index [n] of i64 and rows [n, width].

@@ -1,14 +1,7 @@
 #include "nearest_labels.h"
 
-#include <algorithm>
-#include <cmath>
-
 #include "../../core/autograd.h"
-#include "../../kernels/elementwise/elementwise.h"
-#include "../../kernels/fill/fill.h"
-#include "../../kernels/index_select/index_select.h"
-#include "../../kernels/matmul/matmul.h"
-#include "../../kernels/reduction/reduction.h"
+#include "../../kernels/nearest_neighbours/nearest_neighbours.h"
 
 namespace percale::train {
 
@@ -19,19 +12,14 @@ double nearest_label_accuracy(const Tensor& queries, const Tensor& embeddings, c
           queries.shape(), embeddings.shape(), labels.shape());
   const int64_t count = embeddings.size(0);
   require(count > 1, "nearest_label_accuracy", "a row needs another one, got {} rows", count);
-  constexpr int64_t block = 256;
   const NoGradGuard no_grad;
-  const Tensor rows = embeddings.to(f64), half_squares = mul(sum(mul(rows, rows), {1}), 0.5);
-  const Tensor columns = arange(count, {i64, rows.device()});
+  const Tensor nearest = nearest_neighbours(queries, embeddings, 2, Similarity::euclidean).second.to(cpu_device);
+  const Tensor classes = labels.to(cpu_device).contiguous();
   int64_t right = 0;
-  for (int64_t begin = 0; begin < count; begin += block) {
-    const int64_t end = std::min(count, begin + block);
-    // |q - e|^2 / 2 without |q|^2 / 2, which is the same for all e.
-    const Tensor distance = sub(half_squares, matmul(queries.slice(0, begin, end).to(f64), rows.transpose(0, 1)));
-    const Tensor itself = eq(columns, columns.slice(0, begin, end).unsqueeze(1));
-    const Tensor nearest = argmax(neg(where(itself, full({}, INFINITY, {f64, rows.device()}), distance)), 1);
-    const Tensor same = eq(index_select(labels, 0, nearest), labels.slice(0, begin, end));
-    right += sum(same).item<int64_t>();
+  for (int64_t row = 0; row < count; ++row) {
+    const int64_t* two = nearest.data<int64_t>() + 2 * row;
+    const int64_t other = two[0] == row ? two[1] : two[0];
+    right += classes.data<int64_t>()[other] == classes.data<int64_t>()[row];
   }
   return static_cast<double>(right) / static_cast<double>(count);
 }

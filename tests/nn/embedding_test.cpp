@@ -11,6 +11,8 @@
 #include "../../kernels/fill/fill.h"
 #include "../../kernels/random/random.h"
 #include "../../kernels/reduction/reduction.h"
+#include "../../nn/layers/embedding_bag.h"
+#include "../../nn/train/nearest_labels.h"
 #include "../testing/check.h"
 
 namespace percale::nn {
@@ -26,6 +28,23 @@ TEST(EmbeddingLayer, PrintsAsPyTorch) {
   EXPECT_EQ(printed(Embedding(6, 4)), "Embedding(6, 4)");
   EXPECT_EQ(printed(Embedding(6, 4, {.padding_idx = -1, .max_norm = 1.5, .norm_type = 1, .sparse = true})),
             "Embedding(6, 4, padding_idx=5, max_norm=1.5, norm_type=1, sparse=True)");
+}
+
+TEST(EmbeddingLayer, OfBagsPrintsAsPyTorchAndWeighs) {
+  const EmbeddingBag layer(6, 4, {.mode = BagMode::sum, .padding_idx = -1, .sparse = true});
+  EXPECT_EQ(printed(layer), "EmbeddingBag(6, 4, mode='sum', padding_idx=5)");
+  EXPECT_EQ(printed(EmbeddingBag(6, 4)), "EmbeddingBag(6, 4, mode='mean')");
+  const NoGradGuard no_grad;
+  layer.weight.fill_(1);
+  const Tensor rows = layer(tensor({0, 5, 1}), tensor({0}), tensor({2.f, 8.f, 0.5f}));
+  EXPECT_TRUE(testing::same_bytes(rows, full({1, 4}, 2.5)));
+}
+
+TEST(NearestLabels, LeavesEachRowItselfOut) {
+  const Tensor codes = tensor({{0.f, 0.f}, {0.f, 1.f}, {5.f, 0.f}, {5.f, 1.f}, {5.f, 0.f}});
+  EXPECT_EQ(train::nearest_label_accuracy(codes, codes, tensor({0, 0, 1, 1, 1})), 1);
+  EXPECT_EQ(train::nearest_label_accuracy(codes, codes, tensor({0, 1, 1, 1, 1})), 0.6);
+  EXPECT_THROW(train::nearest_label_accuracy(codes, codes, tensor({0})), Error);
 }
 
 TEST(EmbeddingLayer, StartsStandardNormalAndItsPaddingRowZero) {
