@@ -70,8 +70,6 @@ TEST(Vocabulary, CountsAreExactAcrossBlocksAndThreads) {
       ++expected[word];
     text += word + (random() % 9 ? " " : "\n");
   }
-  uint64_t total = 0;
-  for (const auto& [word, count] : expected) total += count;
   const int threads = cpu::num_threads();
   for (const int used : {1, 2}) {
     cpu::set_num_threads(used);
