@@ -42,23 +42,23 @@ void check(const Tensor& table, const Tensor& index, const Tensor& offsets, cons
 
 /// i64 [bags + 1]: where each bag begins, and where the last one ends.
 Tensor starts_of(const Tensor& index, const Tensor& offsets, bool ended) {
-  const TensorOptions options{i64, index.device()};
-  if (!offsets.defined())
-    return mul(arange(index.size(0) + 1, options), full({}, static_cast<double>(index.size(1)), options));
-  Tensor starts = Tensor::empty({offsets.size(0) + (ended ? 0 : 1)}, options);
-  on<cpu::bag_starts, cuda::bag_starts>(index.device(), offsets.contiguous(), index.numel(), ended, starts);
+  const int64_t bags = offsets.defined() ? offsets.size(0) - (ended ? 1 : 0) : index.size(0);
+  Tensor starts = Tensor::empty({bags + 1}, {i64, index.device()});
+  if (offsets.defined())
+    on<cpu::bag_starts, cuda::bag_starts>(index.device(), offsets.contiguous(), index.numel(), ended, starts);
+  else
+    on<cpu::even_starts, cuda::even_starts>(index.device(), index.size(1), starts);
   return starts;
 }
 
 /// What each entry's row gains, [count, width], by operations: so that it can be derived again.
-Tensor entry_gradients(const Tensor& upstream, const Tensor& bag, const Tensor& weights, const Tensor& sizes,
-                       const Tensor& chosen, BagMode mode) {
+Tensor entry_gradients(const Tensor& upstream, const Tensor& bag, const Tensor& entry, const Tensor& weights,
+                       const Tensor& sizes, const Tensor& chosen, BagMode mode) {
   const Tensor rows = index_select(upstream, 0, bag);
   if (weights.defined()) return mul(rows, weights.reshape({-1, 1}));
   if (mode == BagMode::mean) return div(rows, index_select(sizes, 0, bag).unsqueeze(1));
   if (mode == BagMode::sum) return rows;
-  const Tensor entry = arange(bag.numel(), {i64, bag.device()}).unsqueeze(1);
-  return mul(rows, eq(index_select(chosen, 0, bag), entry).to(rows.dtype()));
+  return mul(rows, eq(index_select(chosen, 0, bag), entry.unsqueeze(1)).to(rows.dtype()));
 }
 
 }  // namespace
@@ -85,9 +85,9 @@ Tensor embedding_bag(const Tensor& table, const Tensor& index, const Tensor& off
                   .index_shape = index.shape(),
                   .mode = options.mode};
   if (count) on<cpu::reduce_bags, cuda::reduce_bags>(table.device(), bags, result);
-  const Tensor bag = Tensor::empty({entries.numel()}, {i64, table.device()});
+  const Tensor bag = Tensor::empty({entries.numel()}, {i64, table.device()}), entry = Tensor::empty_like(bag);
   if (should_record({table, weights}) && bag.numel())
-    on<cpu::bag_of_entries, cuda::bag_of_entries>(table.device(), starts, bag);
+    on<cpu::number_entries, cuda::number_entries>(table.device(), starts, bag, entry);
 
   if (options.sparse) {
     require(!weights.defined() || !weights.requires_grad(), "embedding_bag",
@@ -95,15 +95,15 @@ Tensor embedding_bag(const Tensor& table, const Tensor& index, const Tensor& off
     return record_rows("EmbeddingBagBackward0", result.rows, table, without_padding(entries, padding),
                        saved(bag, weights, result.sizes),
                        [mode = options.mode](const Tensors& gradients, const Saved& saved) -> Tensors {
-                         return {entry_gradients(gradients[0], saved[0], saved[1], saved[2], {}, mode)};
+                         return {entry_gradients(gradients[0], saved[0], {}, saved[1], saved[2], {}, mode)};
                        });
   }
   return record(
       "EmbeddingBagBackward0", result.rows, {table, weights},
-      saved(table, entries, bag, weights, result.sizes, result.chosen),
+      saved(table, entries, bag, weights, result.sizes, result.chosen, entry),
       [mode = options.mode, padding, rows = table.size(0)](const Tensors& gradients, const Saved& saved) -> Tensors {
         const Tensor entries = saved[1], bag = saved[2], weights = saved[3];
-        const Tensor each = entry_gradients(gradients[0], bag, weights, saved[4], saved[5], mode);
+        const Tensor each = entry_gradients(gradients[0], bag, saved[6], weights, saved[4], saved[5], mode);
         Tensors results(2);
         if (saved.needs(0)) results[0] = embedding_gradient(each, entries, rows, padding);
         if (weights.defined() && saved.needs(1)) {

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <numeric>
 
 #include "../../core/cpu/threads.h"
 #include "embedding_bag_twins.h"
@@ -112,10 +113,15 @@ void bag_starts(const Tensor& offsets, int64_t count, bool ended, const Tensor& 
   if (!ended) to[given] = count;
 }
 
-void bag_of_entries(const Tensor& starts, const Tensor& bag) {
+void even_starts(int64_t length, const Tensor& starts) {
+  for (int64_t i = 0; i < starts.numel(); ++i) starts.data<int64_t>()[i] = i * length;
+}
+
+void number_entries(const Tensor& starts, const Tensor& bag, const Tensor& entry) {
   const int64_t* from = starts.data<int64_t>();
   for (int64_t b = 0; b + 1 < starts.numel(); ++b)
     std::fill(bag.data<int64_t>() + from[b], bag.data<int64_t>() + from[b + 1], b);
+  std::iota(entry.data<int64_t>(), entry.data<int64_t>() + entry.numel(), int64_t{0});
 }
 
 void reduce_bags(const Bags& bags, const Bagged& result) {

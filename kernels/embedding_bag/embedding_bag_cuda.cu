@@ -20,9 +20,15 @@ __global__ void starts_kernel(const Index* offsets, index_t* starts, index_t giv
   }
 }
 
+__global__ void even_starts_kernel(index_t* starts, index_t count, index_t length) {
+  for (index_t i : grid_stride(count)) starts[i] = i * length;
+}
+
 /// By bisection: the last bag that begins at or before the entry.
-__global__ void bag_of_entries_kernel(const index_t* starts, index_t bags, index_t* bag, index_t count) {
+__global__ void number_entries_kernel(const index_t* starts, index_t bags, index_t* bag, index_t* numbers,
+                                      index_t count) {
   for (index_t entry : grid_stride(count)) {
+    numbers[entry] = entry;
     index_t low = 0, high = bags;
     while (high - low > 1) {
       const index_t middle = (low + high) / 2;
@@ -108,9 +114,14 @@ void bag_starts(const Tensor& offsets, int64_t count, bool ended, const Tensor& 
   });
 }
 
-void bag_of_entries(const Tensor& starts, const Tensor& bag) {
-  launch(bag_of_entries_kernel, blocks_for(bag.numel(), threads), threads, 0, current_stream(), starts.data<int64_t>(),
-         starts.numel() - 1, bag.data<int64_t>(), bag.numel());
+void even_starts(int64_t length, const Tensor& starts) {
+  launch(even_starts_kernel, blocks_for(starts.numel(), threads), threads, 0, current_stream(), starts.data<int64_t>(),
+         starts.numel(), length);
+}
+
+void number_entries(const Tensor& starts, const Tensor& bag, const Tensor& entry) {
+  launch(number_entries_kernel, blocks_for(bag.numel(), threads), threads, 0, current_stream(), starts.data<int64_t>(),
+         starts.numel() - 1, bag.data<int64_t>(), entry.data<int64_t>(), bag.numel());
 }
 
 void reduce_bags(const Bags& bags, const Bagged& result) {

@@ -27,14 +27,17 @@ struct Bagged {
 namespace cpu {
 /// `starts` [bags + 1] from offsets [bags] (or [bags + 1] with `ended`), which are checked.
 void bag_starts(const Tensor& offsets, int64_t count, bool ended, const Tensor& starts);
-/// `bag` [count] of i64: the bag of each entry.
-void bag_of_entries(const Tensor& starts, const Tensor& bag);
+/// `starts` of bags of `length` entries each.
+void even_starts(int64_t length, const Tensor& starts);
+/// `bag` and `entry`, i64 [count]: the bag of each entry, and its number.
+void number_entries(const Tensor& starts, const Tensor& bag, const Tensor& entry);
 void reduce_bags(const Bags& bags, const Bagged& result);
 }  // namespace cpu
 
 namespace cuda {
 void bag_starts(const Tensor& offsets, int64_t count, bool ended, const Tensor& starts);
-void bag_of_entries(const Tensor& starts, const Tensor& bag);
+void even_starts(int64_t length, const Tensor& starts);
+void number_entries(const Tensor& starts, const Tensor& bag, const Tensor& entry);
 void reduce_bags(const Bags& bags, const Bagged& result);
 }  // namespace cuda
 

@@ -111,12 +111,12 @@ class BlockCounts {
   const std::vector<Counted>& part(size_t index) const { return lists_[index]; }
 
   void finish() {
-    for (Counted& slot : recent_) {
+    for (const Counted& slot : recent_)
       if (slot.count) push_out(slot);
-      slot.count = 0;
-    }
   }
+  /// Forgets all, of a block that ended in an error too: its words are gone.
   void clear() {
+    for (Counted& slot : recent_) slot.count = 0;
     for (auto& list : lists_) list.clear();
   }
 
