@@ -301,7 +301,6 @@ def make_wordpiece():
     write("wordpiece", "bad", b"\xff\xc0\x80\xed\xa0\x80\xf4\x90\x80\x80 e\xe4\xb8e\xf0\x80")
 
 
-make_csv()
 make_tokenizer()
 make_wordpiece()
 def make_table_schema():

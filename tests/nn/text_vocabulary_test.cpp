@@ -7,21 +7,15 @@
 #include <random>
 
 #include "../../nn/text/text_blocks.h"
+#include "../testing/message_of.h"
 
 namespace percale::language {
 namespace {
 
+using percale::testing::message_of;
+
 WordCounts counts_of(const std::string& text, const CountOptions& options = {}) {
   return count_words(io::Source(text, "a text"), options);
-}
-
-std::string error_of(const std::function<void()>& run) {
-  try {
-    run();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 using Words = std::vector<std::pair<std::string, uint64_t>>;
@@ -39,7 +33,7 @@ TEST(Vocabulary, FrequentWordsFirstAndTiesByTheirBytes) {
   EXPECT_EQ(vocabulary.word(3), "<other>");
   EXPECT_EQ(vocabulary.count(3), 2u);
   EXPECT_EQ(vocabulary.ids(" b  zebra a "), (std::vector<int64_t>{1, 3, 0}));
-  EXPECT_NE(error_of([&] { vocabulary.word(4); }).find("index 4 is out of range for 4 entries"), std::string::npos);
+  EXPECT_NE(message_of([&] { vocabulary.word(4); }).find("index 4 is out of range for 4 entries"), std::string::npos);
 }
 
 TEST(Vocabulary, RareAndDroppedWords) {
@@ -103,13 +97,13 @@ TEST(Vocabulary, BadTextsAndFiles) {
   const auto says = [](const std::string& error, const std::string& part) {
     EXPECT_NE(error.find(part), std::string::npos) << error;
   };
-  says(error_of([] { counts_of(""); }), "[count_words] a text: expected a text, found no word");
-  says(error_of([] { counts_of(" \n "); }), "found no word");
-  says(error_of([] { counts_of("ab \xff"); }), "a text: expected UTF-8, found the byte 255 at 3");
-  says(error_of([] { counts_of(std::string("ab c\0d", 6)); }), "found a NUL at byte 4");
-  says(error_of([] { counts_of("a", {.most = 0}); }), "at least 1 word, got 0");
+  says(message_of([] { counts_of(""); }), "[count_words] a text: expected a text, found no word");
+  says(message_of([] { counts_of(" \n "); }), "found no word");
+  says(message_of([] { counts_of("ab \xff"); }), "a text: expected UTF-8, found the byte 255 at 3");
+  says(message_of([] { counts_of(std::string("ab c\0d", 6)); }), "found a NUL at byte 4");
+  says(message_of([] { counts_of("a", {.most = 0}); }), "at least 1 word, got 0");
   const auto load = [](const std::string& text) {
-    return error_of([&] { Vocabulary::load(io::Source(text, "file")); });
+    return message_of([&] { Vocabulary::load(io::Source(text, "file")); });
   };
   says(load(""), "file: line 1: expected `vocabulary WORDS OTHERS`, found the end");
   says(load("vocabulary 2 0\na 2\n"), "line 3: expected `WORD COUNT`, found the end");

@@ -7,17 +7,12 @@
 #include <cstring>
 #include <filesystem>
 
+#include "../testing/message_of.h"
+
 namespace percale::language {
 namespace {
 
-std::string error_of(const std::function<void()>& run) {
-  try {
-    run();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
+using percale::testing::message_of;
 
 void says(const std::string& error, const std::string& part) {
   EXPECT_NE(error.find(part), std::string::npos) << error;
@@ -43,7 +38,7 @@ TEST_F(WordVectorsTest, NearestByEachDistance) {
   const WordVectors vectors = five();
   EXPECT_EQ(vectors.row("left"), 2);
   EXPECT_EQ(vectors.find("down"), -1);
-  says(error_of([&] { vectors.row("down"); }), "there is no vector for 'down'");
+  says(message_of([&] { vectors.row("down"); }), "there is no vector for 'down'");
   EXPECT_NEAR(vectors.similarity(0, 3), 3 / std::sqrt(10.0), 1e-7);
   EXPECT_NEAR(vectors.similarity(0, 3, Distance::euclidean), -std::sqrt(2.0), 1e-7);
   EXPECT_EQ(vectors.similarity(0, 3, Distance::dot), 6);
@@ -66,7 +61,7 @@ TEST_F(WordVectorsTest, EveryFormatGivesBackTheSameBits) {
     EXPECT_EQ(std::memcmp(loaded.vectors().data(), vectors.vectors().data(), 40), 0) << name;
   }
   EXPECT_EQ(io::read_file(folder + "words.txt"), "5 2\nright 2 0\nup 0 1\nleft -1 0\nnear 3 1\nk\u00f6nig 0.1 1e-20\n");
-  says(error_of([&] { save_word_vectors(folder + "words.csv", vectors); }), "expected a file .bin or .txt");
+  says(message_of([&] { save_word_vectors(folder + "words.csv", vectors); }), "expected a file .bin or .txt");
 }
 
 /// gensim ends no vector with a line feed, word2vec's own program each.
@@ -82,7 +77,7 @@ TEST_F(WordVectorsTest, ReadsBothKindsOfBinary) {
 TEST_F(WordVectorsTest, LyingFilesAreRefused) {
   const auto load = [&](const std::string& bytes) {
     const std::string path = write("bad.bin", bytes);
-    const std::string error = error_of([&] { load_word_vectors(path); });
+    const std::string error = message_of([&] { load_word_vectors(path); });
     EXPECT_NE(error.find("bad.bin"), std::string::npos) << error;
     return error;
   };
@@ -111,7 +106,8 @@ TEST_F(WordVectorsTest, ScoresPairsAndQuestions) {
   EXPECT_EQ(pairs.pairs, 3);
   EXPECT_EQ(pairs.missing, 1);
   EXPECT_NEAR(pairs.correlation, 1, 1e-12);
-  says(error_of([&] { score_pairs(write("pairs", "# x\na b\n"), vectors); }), "line 2: expected two words and a score");
+  says(message_of([&] { score_pairs(write("pairs", "# x\na b\n"), vectors); }),
+       "line 2: expected two words and a score");
   const std::string path = write("questions", ": section\na b c d\na c z d\nc d a e\n");
   EXPECT_TRUE(has_questions(path));
   const QuestionScore questions = score_questions(path, vectors);
@@ -128,7 +124,7 @@ TEST_F(WordVectorsTest, TextInNumbers) {
   const int32_t expected[] = {0, 1, -1, 0, 0, -1, 1, -1};
   ASSERT_EQ(encoded.pieces.shape(), (Shape{1, 512}));
   EXPECT_EQ(std::memcmp(encoded.pieces.data(), expected, sizeof expected), 0);
-  says(error_of([&] { encode_text(io::Source("x y", "other"), vocabulary); }),
+  says(message_of([&] { encode_text(io::Source("x y", "other"), vocabulary); }),
        "other: no word of it is in the dictionary");
 }
 
