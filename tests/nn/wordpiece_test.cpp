@@ -9,6 +9,8 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "../testing/message_of.h"
+
 namespace percale::language {
 namespace {
 
@@ -57,16 +59,6 @@ Json small_json() {
 WordPiece from_json(const Json& json) {
   const std::string bytes = json.dump();
   return WordPiece::from_json({bytes, "tokenizer.json"});
-}
-
-template <class Function>
-std::string error_of(const Function& function) {
-  try {
-    function();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 TEST(WordPiece, PadsToTheLongest) {
@@ -189,8 +181,9 @@ TEST(WordPiece, ReadsAPublishedFolder) {
   std::filesystem::remove_all(folder);
   std::filesystem::create_directories(folder);
   const auto load = [&] { return WordPiece::from_pretrained(folder.string()); };
-  EXPECT_NE(error_of(load).find("expected a folder with tokenizer.json or vocab.txt, found neither"),
-            std::string::npos);
+  EXPECT_NE(
+      percale::testing::message_of(load).find("expected a folder with tokenizer.json or vocab.txt, found neither"),
+      std::string::npos);
   io::write_file((folder / "vocab.txt").string(), vocabulary);
   EXPECT_EQ(load().ids("Hello", false), Ids{5});
   io::write_file((folder / "tokenizer_config.json").string(), R"({"do_lower_case": false, "strip_accents": true})");
@@ -203,7 +196,7 @@ TEST(WordPiece, ReadsAPublishedFolder) {
 
 TEST(WordPiece, SaysWhatIsWrongWithAVocabulary) {
   const auto wrong = [](const std::string& bytes) {
-    return error_of([&] { WordPiece::from_vocabulary({bytes, "vocab.txt"}); });
+    return percale::testing::message_of([&] { WordPiece::from_vocabulary({bytes, "vocab.txt"}); });
   };
   const std::string start = "[tokenizer] vocab.txt: ";
   EXPECT_EQ(wrong(vocabulary + "hello \t\r\n"), start + "expected each token once, found 'hello' in lines 6 and 18");
@@ -221,7 +214,8 @@ TEST(WordPiece, SaysWhatIsWrongWithATokenizerJson) {
   const auto wrong = [](const char* pointer, const Json& value) {
     Json json = small_json();
     json[Json::json_pointer(pointer)] = value;
-    const std::string error = error_of([&] { from_json(json); }), start = "[tokenizer] tokenizer.json: ";
+    const std::string error = percale::testing::message_of([&] { from_json(json); }),
+                      start = "[tokenizer] tokenizer.json: ";
     EXPECT_EQ(error.substr(0, start.size()), start);
     return error.substr(start.size());
   };
@@ -253,7 +247,7 @@ TEST(WordPiece, SaysWhatIsWrongWithATokenizerJson) {
             std::string::npos);
   EXPECT_NE(wrong("/added_tokens/0/content", "").find("expected a content and an id"), std::string::npos);
   const auto read = [](const std::string& bytes) {
-    return error_of([&] { WordPiece::from_json({bytes, "tokenizer.json"}); });
+    return percale::testing::message_of([&] { WordPiece::from_json({bytes, "tokenizer.json"}); });
   };
   EXPECT_NE(read("{").find("tokenizer.json: expected JSON, found an error: parse error at line 1, column 2"),
             std::string::npos);
@@ -270,22 +264,23 @@ TEST(WordPiece, SaysWhatIsWrongWithATokenizerJson) {
 
 TEST(WordPiece, SaysWhatIsWrongWithACall) {
   const WordPiece tokenizer = small();
-  EXPECT_EQ(error_of([&] { tokenizer({"a"}, {.max_length = 1}); }),
+  EXPECT_EQ(percale::testing::message_of([&] { tokenizer({"a"}, {.max_length = 1}); }),
             "[tokenizer] max_length must be 0 or at least 2, got 1");
-  EXPECT_EQ(
-      error_of([&] { tokenizer(std::vector<std::string>{"a"}, std::vector<std::string>{"b"}, {.max_length = 2}); }),
-      "[tokenizer] max_length must be 0 or at least 3, got 2");
-  EXPECT_EQ(error_of([&] { tokenizer({"a"}, {.max_length = -1}); }),
+  EXPECT_EQ(percale::testing::message_of(
+                [&] { tokenizer(std::vector<std::string>{"a"}, std::vector<std::string>{"b"}, {.max_length = 2}); }),
+            "[tokenizer] max_length must be 0 or at least 3, got 2");
+  EXPECT_EQ(percale::testing::message_of([&] { tokenizer({"a"}, {.max_length = -1}); }),
             "[tokenizer] max_length must be 0 or at least 2, got -1");
-  EXPECT_EQ(error_of([&] { tokenizer({"a"}, {.padding = Padding::max_length}); }),
+  EXPECT_EQ(percale::testing::message_of([&] { tokenizer({"a"}, {.padding = Padding::max_length}); }),
             "[tokenizer] padding to max_length needs a max_length, got 0");
-  EXPECT_EQ(error_of([&] { tokenizer({"a"}, {.pad_to_multiple_of = 0}); }),
+  EXPECT_EQ(percale::testing::message_of([&] { tokenizer({"a"}, {.pad_to_multiple_of = 0}); }),
             "[tokenizer] pad_to_multiple_of must be at least 1, got 0");
-  EXPECT_EQ(error_of([&] {
+  EXPECT_EQ(percale::testing::message_of([&] {
               tokenizer(std::vector<std::string>{"a", "b"}, std::vector<std::string>{"b"});
             }),
             "[tokenizer] needs a pair for each of 2 texts, got 1");
-  EXPECT_EQ(error_of([&] { tokenizer.token(17); }), "[tokenizer] id 17 is none of the 17 in the vocabulary");
+  EXPECT_EQ(percale::testing::message_of([&] { tokenizer.token(17); }),
+            "[tokenizer] id 17 is none of the 17 in the vocabulary");
   EXPECT_EQ(tokenizer({"a"}, {.max_length = 2}).input_ids.shape(), (Shape{1, 2}));
 }
 
