@@ -8,6 +8,8 @@
 namespace percale::nn::init {
 namespace {
 
+thread_local bool skips = false;
+
 double deviation(const Tensor& tensor, const KaimingOptions& options) {
   const Fans fans = calculate_fans(tensor);
   const auto fan = static_cast<double>(options.mode == FanMode::fan_in ? fans.in : fans.out);
@@ -21,17 +23,24 @@ double deviation(const Tensor& tensor, double gain) {
 
 }  // namespace
 
+SkipGuard::SkipGuard() : previous_(skips) { skips = true; }
+SkipGuard::~SkipGuard() { skips = previous_; }
+bool skipped() { return skips; }
+
 void uniform_(const Tensor& tensor, double low, double high) {
+  if (skips) return;
   const NoGradGuard no_grad;
   percale::uniform_(tensor, low, high);
 }
 
 void normal_(const Tensor& tensor, double mean, double std) {
+  if (skips) return;
   const NoGradGuard no_grad;
   percale::normal_(tensor, mean, std);
 }
 
 void constant_(const Tensor& tensor, double value) {
+  if (skips) return;
   const NoGradGuard no_grad;
   tensor.fill_(value);
 }
@@ -48,12 +57,17 @@ Fans calculate_fans(const Tensor& weight) {
 
 double calculate_gain(Nonlinearity nonlinearity, double slope) {
   switch (nonlinearity) {
-    case Nonlinearity::tanh: return 5.0 / 3;
-    case Nonlinearity::relu: return std::sqrt(2.0);
-    case Nonlinearity::leaky_relu: return std::sqrt(2.0 / (1 + slope * slope));
-    case Nonlinearity::selu: return 0.75;
+    case Nonlinearity::tanh:
+      return 5.0 / 3;
+    case Nonlinearity::relu:
+      return std::sqrt(2.0);
+    case Nonlinearity::leaky_relu:
+      return std::sqrt(2.0 / (1 + slope * slope));
+    case Nonlinearity::selu:
+      return 0.75;
     case Nonlinearity::linear:
-    case Nonlinearity::sigmoid: break;
+    case Nonlinearity::sigmoid:
+      break;
   }
   return 1;
 }

@@ -8,6 +8,20 @@
 
 namespace percale::nn::init {
 
+/// While it lives, this thread's modules begin with whatever their memory holds: nothing below writes. For those who
+/// load weights next: BERT-base has 110 million numbers to draw.
+class SkipGuard {
+ public:
+  SkipGuard();
+  ~SkipGuard();
+  SkipGuard(const SkipGuard&) = delete;
+
+ private:
+  bool previous_;
+};
+/// True while this thread has a SkipGuard.
+bool skipped();
+
 /// Uniform in [low, high).
 void uniform_(const Tensor& tensor, double low = 0, double high = 1);
 void normal_(const Tensor& tensor, double mean = 0, double std = 1);

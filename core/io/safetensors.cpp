@@ -325,18 +325,32 @@ Tensor Safetensors::find(const std::string& name) const {
 
 Safetensors load_safetensors(const std::string& path) { return load_safetensors(Source(path)); }
 
-Safetensors load_safetensors(const Source& source) {
+SafetensorsReader::SafetensorsReader(const Source& source) : source_(source) {
   Header header;
   const uint64_t data = read_header(source, header);
-  Safetensors result;
-  for (auto& [key, value] : header.metadata) result.metadata.emplace(std::move(key), std::move(value));
-  result.tensors.reserve(header.entries.size());
-  for (Entry& entry : header.entries) {
-    const auto [begin, end] = *entry.offsets;
-    Tensor tensor = Tensor::empty(*entry.shape, {*entry.dtype, cpu_device});
-    source.read_at(data + begin, tensor.data(), end - begin);
-    if (tensor.dtype() == boolean) check_booleans(source.name(), entry.name, tensor);
-    result.tensors.emplace_back(std::move(entry.name), std::move(tensor));
+  for (auto& [key, value] : header.metadata) metadata_.emplace(std::move(key), std::move(value));
+  entries_.reserve(header.entries.size());
+  for (auto& entry : header.entries)
+    entries_.push_back({std::move(entry.name), *entry.dtype, *entry.shape, data + entry.offsets->first});
+}
+
+void SafetensorsReader::read(const Entry& entry, const Tensor& target) const {
+  require(target.device().is_cpu() && target.is_contiguous() && target.dtype() == entry.dtype &&
+              target.numel() == entry.shape.numel(),
+          "safetensors", "{}: expected a contiguous CPU tensor of {} {} to read into, got {} {}", entry.name,
+          entry.dtype, entry.shape, target.dtype(), target.shape());
+  source_.read_at(entry.begin, target.data(), static_cast<size_t>(target.numel()) * size_of(entry.dtype));
+  if (entry.dtype == boolean) check_booleans(source_.name(), entry.name, target);
+}
+
+Safetensors load_safetensors(const Source& source) {
+  const SafetensorsReader reader(source);
+  Safetensors result{{}, reader.metadata()};
+  result.tensors.reserve(reader.entries().size());
+  for (const SafetensorsReader::Entry& entry : reader.entries()) {
+    const Tensor tensor = Tensor::empty(entry.shape, {entry.dtype, cpu_device});
+    reader.read(entry, tensor);
+    result.tensors.emplace_back(entry.name, tensor);
   }
   return result;
 }

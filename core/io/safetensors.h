@@ -30,6 +30,30 @@ struct Safetensors {
 Safetensors load_safetensors(const std::string& path);
 Safetensors load_safetensors(const Source& source);
 
+/// A file of which the header is read and checked, as `load_safetensors` says, and the tensors when they are asked for.
+/// The source must outlive it.
+class SafetensorsReader {
+ public:
+  struct Entry {
+    std::string name;
+    DType dtype;
+    Shape shape;
+    uint64_t begin;  ///< of its bytes in the file
+  };
+
+  explicit SafetensorsReader(const Source& source);
+
+  const std::vector<Entry>& entries() const { return entries_; }
+  const Metadata& metadata() const { return metadata_; }
+  /// Writes a tensor's elements into `target`: contiguous, on the CPU, of the entry's dtype and number of elements.
+  void read(const Entry& entry, const Tensor& target) const;
+
+ private:
+  const Source& source_;
+  std::vector<Entry> entries_;
+  Metadata metadata_;
+};
+
 struct SafetensorsOptions {
   Metadata metadata = {{"format", "pt"}};
   /// As Python's safetensors sorts: wide dtypes first, so that all are aligned, then by name. Else in the given order.

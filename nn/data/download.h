@@ -16,9 +16,10 @@ struct DownloadOptions {
   int64_t most_bytes = 1'000'000'000;
 };
 
-/// Makes `path` the file with this SHA-256, from the first of `addresses` that gives it. What has arrived stays in
-/// `path`.part if the transfer breaks, and the next attempt goes on from there. libcurl is opened here, on first use.
-/// An error that says, for each mirror, why it was not the one; PERCALE_OFFLINE=1 is one of the reasons.
+/// Makes `path` the file with this SHA-256 (empty: whatever there is), from the first of `addresses` that gives it.
+/// What has arrived stays in `path`.part if the transfer breaks, and the next attempt goes on from there. libcurl is
+/// opened here, on first use. An error that says, for each mirror, why it was not the one; PERCALE_OFFLINE=1 is one of
+/// the reasons.
 void download(const std::vector<std::string>& addresses, const std::string& path, const std::string& sha256,
               const DownloadOptions& options = {});
 

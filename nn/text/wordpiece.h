@@ -78,6 +78,10 @@ class WordPiece {
   static WordPiece from_vocabulary(const io::Source& source, const Normalization& normalization = {});
   static WordPiece from_json(const io::Source& source);
 
+  /// Writes `vocab.txt` and `tokenizer_config.json`, as transformers reads them; the folder is made if it is not there.
+  /// Each file appears whole or not at all.
+  void save_pretrained(const std::string& folder) const;
+
   /// A batch of texts; of texts and their pairs (as many); of one text. Errors: max_length too small for the special
   /// tokens, padding to a max_length that is not given, a text of 512 MB.
   Encoding operator()(const std::vector<std::string>& texts, const EncodeOptions& options = {}) const;
