@@ -3,7 +3,6 @@
 #include <percale/nn/picture/axis.h>
 
 #include <algorithm>
-#include <cmath>
 #include <cstdio>
 #include <filesystem>
 #include <iostream>
@@ -52,34 +51,21 @@ void write_projector(const std::string& stem, const Tensor& vectors, const data:
   io::write_file(stem + ".names.tsv", names);
 }
 
-/// The cosine of two vectors; 0 where one of them is 0.
-double cosine(const float* a, const float* b, int64_t width) {
-  double products = 0, norm_a = 0, norm_b = 0;
-  for (int64_t i = 0; i < width; ++i) {
-    products += static_cast<double>(a[i]) * b[i];
-    norm_a += static_cast<double>(a[i]) * a[i];
-    norm_b += static_cast<double>(b[i]) * b[i];
-  }
-  return norm_a > 0 && norm_b > 0 ? products / std::sqrt(norm_a * norm_b) : 0;
-}
-
-/// `Cuba 0.98, Haiti 0.97, Laos 0.91`
-std::string nearest_text(const Tensor& vectors, const std::vector<std::string>& names, size_t row) {
-  const int64_t width = vectors.size(1);
-  const float* all = vectors.data<float>();
-  std::vector<std::pair<double, size_t>> ranked;
-  for (size_t i = 0; i < names.size(); ++i)
-    if (i != row)
-      ranked.push_back(
-          {-cosine(all + static_cast<int64_t>(row) * width, all + static_cast<int64_t>(i) * width, width), i});
-  std::sort(ranked.begin(), ranked.end());
-  std::string text;
-  for (size_t i = 0; i < std::min<size_t>(3, ranked.size()); ++i) {
-    char number[16];
-    std::snprintf(number, sizeof number, " %.2f", -ranked[i].first);
-    text += (i ? ", " : "") + names[ranked[i].second] + number;
-  }
-  return text;
+/// Of each category: `Cuba 0.98, Haiti 0.97, Laos 0.91`
+std::vector<std::string> nearest_texts(const Tensor& vectors, const std::vector<std::string>& names) {
+  const auto count = static_cast<int64_t>(names.size()), k = std::min<int64_t>(4, count);
+  const Tensor rows = vectors.slice(0, 0, count);
+  const auto [similarity, index] = nearest_neighbours(rows, rows, k);
+  std::vector<std::string> texts(names.size());
+  for (int64_t row = 0; row < count; ++row)
+    for (int64_t i = 0, shown = 0; i < k && shown < 3; ++i) {
+      const int64_t near = index.data<int64_t>()[row * k + i];
+      if (near == row) continue;
+      char number[16];
+      std::snprintf(number, sizeof number, " %.2f", similarity.data<float>()[row * k + i]);
+      texts[static_cast<size_t>(row)] += (shown++ ? ", " : "") + names[static_cast<size_t>(near)] + number;
+    }
+  return texts;
 }
 
 std::vector<size_t> columns_with_map(const TrainedModel& trained) {
@@ -126,6 +112,7 @@ void show_nearest(const TrainedModel& trained, const std::string& column) {
     throw Error("--nearest " + column + ": expected one of the model's columns of categories");
   const Tensor vectors = vectors_of(trained, static_cast<size_t>(found - columns.begin()));
   const std::vector<std::string>& names = found->second.names();
+  const std::vector<std::string> nearest = nearest_texts(vectors, names);
   size_t width = 0;
   for (const std::string& name : names) width = std::max(width, name.size());
   std::printf("\n%s as %lld numbers, and its nearest by cosine\n", column.c_str(),
@@ -137,7 +124,7 @@ void show_nearest(const TrainedModel& trained, const std::string& column) {
       std::snprintf(digits, sizeof digits, " %7.4f", vectors[static_cast<int64_t>(row)].data<float>()[i]);
       line += digits;
     }
-    std::printf("%s   %s\n", line.c_str(), nearest_text(vectors, names, row).c_str());
+    std::printf("%s   %s\n", line.c_str(), nearest[row].c_str());
   }
   std::fflush(stdout);
 }

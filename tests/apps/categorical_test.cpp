@@ -2,6 +2,7 @@
 // refused.
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <regex>
 #include <sstream>
@@ -9,6 +10,8 @@
 #include "../../core/io/file.h"
 #include "../../core/io/npy.h"
 #include "../../core/io/safetensors.h"
+#include "../../kernels/elementwise/elementwise.h"
+#include "../../kernels/reduction/reduction.h"
 #include "run_program.h"
 
 namespace percale {
@@ -139,6 +142,28 @@ TEST_F(Categorical, WritesCodes) {
   EXPECT_EQ(codes({"--categories", "n"}), "a,n,\"b,c\"\n1,0,0\n-1,1,1\n0,0,-1\n");
 }
 
+/// The line of each name ends in the one whose vector has the largest cosine with its own, and that cosine.
+void expect_nearest(const std::string& out, const Tensor& vectors, const std::vector<std::string>& names) {
+  for (size_t i = 0; i < names.size(); ++i) {
+    double best = -2;
+    std::string expected;
+    for (size_t j = 0; j < names.size(); ++j) {
+      const Tensor a = vectors[static_cast<int64_t>(i)].to(f64), b = vectors[static_cast<int64_t>(j)].to(f64);
+      const double cosine =
+          sum(mul(a, b)).item<double>() / std::sqrt(sum(mul(a, a)).item<double>() * sum(mul(b, b)).item<double>());
+      if (i == j || cosine <= best) continue;
+      best = cosine;
+      char number[16];
+      std::snprintf(number, sizeof number, " %.2f,", cosine);
+      expected = "   " + names[j] + number;
+    }
+    const size_t line = out.find("\n" + names[i] + " ", out.find("its nearest by cosine")) + 1;
+    EXPECT_NE(out.substr(line, out.find('\n', line) - line).find(expected), std::string::npos)
+        << names[i] << ": " << expected << "\n"
+        << out;
+  }
+}
+
 TEST_F(Categorical, LearnsAClass) {
   const Ran ran = run({"--target", "kind", "--columns", "animal,size", "--hidden", "16", "--metrics", folder / "m",
                        "--picture", folder / "p.png", "--embeddings", folder / "e.npy", "--nearest", "animal"});
@@ -155,7 +180,9 @@ TEST_F(Categorical, LearnsAClass) {
   EXPECT_GT(last["test_accuracy"].get<double>(), last["baseline"].get<double>() + 0.2);
   EXPECT_NE(last["data"].get<std::string>().find("animals.csv"), std::string::npos);
   EXPECT_EQ(io::read_file(folder / "p.png").substr(0, 4), "\x89PNG");
-  EXPECT_EQ(io::load_npy(folder / "e.npy").shape(), Shape({6, 3}));
+  const Tensor learnt = io::load_npy(folder / "e.npy");
+  EXPECT_EQ(learnt.shape(), Shape({6, 3}));
+  expect_nearest(ran.out, learnt, {"bird", "cat", "dog", "fish, gold", "owl"});
   EXPECT_EQ(io::read_file(folder / "e.names.tsv"), "bird\ncat\ndog\nfish, gold\nowl\n(missing or unseen)\n");
   const std::string tsv = io::read_file(folder / "e.tsv");
   EXPECT_EQ(std::count(tsv.begin(), tsv.end(), '\n'), 6);
