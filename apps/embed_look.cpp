@@ -2,7 +2,7 @@
 #include <percale/nn/embeddings/check_up.h>
 #include <percale/nn/embeddings/vector_files.h>
 
-#include <cmath>
+#include <algorithm>
 #include <cstdio>
 #include <iostream>
 
@@ -35,12 +35,13 @@ int main(int argc, char** argv) {
   });
 
   return program.run(argc, argv, [&](const apps::Settings& settings) {
-    const embeddings::CheckUpOptions options = {.most_queries = queries};
-    const Tensor vectors = embeddings::load_vectors(files[0], tensor).vectors;
+    const embeddings::NamedVectors loaded = embeddings::load_vectors(files[0], tensor);
+    const Tensor& vectors = loaded.vectors;
+    const embeddings::CheckUpOptions options = {.most_queries = queries, .names = loaded.names};
     embeddings::Labels labels;
     if (!labels_file.empty()) labels = embeddings::load_labels(labels_file, vectors.size(0));
-    Tensor old;
-    if (!old_file.empty()) old = embeddings::load_vectors(old_file, tensor).vectors;
+    embeddings::NamedVectors old;
+    if (!old_file.empty()) old = embeddings::load_vectors(old_file, tensor);
     apps::note(settings, settings.where);
 
     train::Metrics numbers = {{"rows", vectors.size(0)}, {"width", vectors.size(1)}};
@@ -49,8 +50,13 @@ int main(int argc, char** argv) {
     const embeddings::CheckUp checked = embeddings::check_up(vectors, options);
     apps::print(checked, numbers);
     if (labels.numbers.defined()) apps::print_labels(checked, labels, numbers);
-    if (old.defined()) apps::print_comparison(embeddings::compare(vectors, old, options), numbers);
+    if (old.vectors.defined()) {
+      const size_t most = std::max(loaded.names.size(), old.names.size());
+      const auto [now, before] = embeddings::in_common(loaded, std::move(old));
+      if (now.names.size() < most) std::printf("  %zu names in common with %s\n", now.names.size(), old_file.c_str());
+      apps::print_comparison(embeddings::compare(now.vectors, before.vectors, options), now.names, numbers);
+    }
     if (!metrics.empty()) train::MetricsFile(metrics).finish(numbers);
-    if (!picture.empty()) apps::draw(picture, vectors, labels, files[0]);
+    if (!picture.empty()) apps::draw(picture, loaded, checked, labels, files[0]);
   });
 }

@@ -36,6 +36,9 @@ double share_of_commonest(const Tensor& labels) {
 void print(const embeddings::CheckUp& checked, train::Metrics& numbers) {
   for (const embeddings::Finding& finding : checked.findings) {
     print_line(finding.good, finding.name, finding.measure, finding.verdict);
+    for (size_t i = 0; i < finding.examples.size(); ++i)
+      std::printf("%s%s%s", i ? ", " : "               such as ", finding.examples[i].c_str(),
+                  i + 1 < finding.examples.size() ? "" : "\n");
     numbers.push_back({key_of(finding.name), finding.value});
   }
 }
@@ -52,12 +55,13 @@ void print_labels(const embeddings::CheckUp& checked, const embeddings::Labels& 
   numbers.push_back({"commonest_label", common});
 }
 
-void print_comparison(const embeddings::Comparison& found, train::Metrics& numbers) {
+void print_comparison(const embeddings::Comparison& found, const std::vector<std::string>& names,
+                      train::Metrics& numbers) {
   print_line(found.good, "against", percent(found.overlap) + " of the top 10", found.verdict);
   if (!found.moved.empty()) {
     std::printf("  the rows that moved most (neighbours kept):");
     for (size_t i = 0; i < found.moved.size(); ++i)
-      std::printf("%s %lld (%s)", i ? "," : "", static_cast<long long>(found.moved[i]),
+      std::printf("%s %s (%s)", i ? "," : "", embeddings::row_name(names, found.moved[i]).c_str(),
                   percent(found.kept[i], "%.0f %%").c_str());
     std::printf("\n");
   }
@@ -67,12 +71,14 @@ void print_comparison(const embeddings::Comparison& found, train::Metrics& numbe
   numbers.push_back({"moved", moved});
 }
 
-void draw(const std::string& path, const Tensor& vectors, const embeddings::Labels& labels, const std::string& source) {
+void draw(const std::string& path, const embeddings::NamedVectors& all, const embeddings::CheckUp& checked,
+          const embeddings::Labels& labels, const std::string& source) {
   constexpr int64_t most = 20'000, most_names = 20;
-  const int64_t rows = vectors.size(0), shown = std::min(rows, most);
+  require(checked.queries.defined(), "picture", "two vectors of finite numbers or more make a map");
+  const int64_t sound = checked.queries.numel(), shown = std::min(sound, most);
   const Tensor chosen = Tensor::empty({shown}, {i64, cpu_device});
-  for (int64_t i = 0; i < shown; ++i) chosen.data<int64_t>()[i] = i * rows / shown;
-  const Tensor some = index_select(vectors, 0, chosen);
+  for (int64_t i = 0; i < shown; ++i) chosen.data<int64_t>()[i] = checked.queries.data<int64_t>()[i * sound / shown];
+  const Tensor some = index_select(all.vectors, 0, chosen);
   const bool named = labels.numbers.defined() && max(labels.numbers).item<int64_t>() < most_names &&
                      min(labels.numbers).item<int64_t>() >= 0;
   const Tensor colours = named ? index_select(labels.numbers, 0, chosen) : zeros({shown}, {i64, cpu_device});
@@ -82,10 +88,11 @@ void draw(const std::string& path, const Tensor& vectors, const embeddings::Labe
       .title = "The vectors, from where they spread most",
       .x_label = "first principal component (" + percent(share[0], "%.0f %%") + " of the variance)",
       .y_label = "second (" + percent(share[1], "%.0f %%") + ")",
-      .names = named ? labels.names : std::vector<std::string>{"all"},
+      .names = named ? labels.names : std::vector<std::string>{""},
       .size = 560};
-  picture::save(path, picture::scatter(components.project(some), colours, options),
-                {.title = source, .note = std::to_string(shown) + " of " + std::to_string(rows) + " vectors"});
+  picture::save(
+      path, picture::scatter(components.project(some), colours, options),
+      {.title = source, .note = std::to_string(shown) + " of " + std::to_string(all.vectors.size(0)) + " vectors"});
 }
 
 }  // namespace percale::apps

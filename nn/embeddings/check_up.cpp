@@ -3,13 +3,14 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <cstring>
+#include <iterator>
 #include <numeric>
 #include <span>
 #include <string_view>
-#include <unordered_set>
+#include <unordered_map>
 
 #include "../../core/autograd.h"
+#include "../../core/io/file.h"
 #include "../../kernels/elementwise/elementwise.h"
 #include "../../kernels/fill/fill.h"
 #include "../../kernels/index_select/index_select.h"
@@ -54,22 +55,39 @@ Tensor as_tensor(const std::vector<int64_t>& values) {
   return tensor;
 }
 
-Finding not_finite(int64_t bad, int64_t rows) {
-  return {"not finite", of_rows(bad, rows) + " rows",
-          bad ? "rows with NaN or infinity poison every search: mend them first (they are left out below)"
-              : "no NaN, no infinity",
-          static_cast<double>(bad), bad == 0};
+/// The rows that are looked at.
+struct Rows {
+  Tensor vectors;
+  Tensor numbers;                         ///< i64: which of the rows that were given they are
+  const std::vector<std::string>& names;  ///< of all that were given
+
+  std::string name(int64_t row) const { return row_name(names, numbers.data<int64_t>()[row]); }
+};
+
+constexpr size_t most_examples = 5;
+
+Finding not_finite(const std::vector<int64_t>& bad, const Tensor& given, const std::vector<std::string>& names) {
+  Finding found{"not finite", of_rows(std::ssize(bad), given.size(0)) + " rows",
+                bad.empty()
+                    ? "no NaN, no infinity"
+                    : "rows with NaN or infinity poison every search: mend them first (they are left out below)",
+                static_cast<double>(bad.size()), bad.empty()};
+  for (size_t i = 0; i < std::min(bad.size(), most_examples); ++i) found.examples.push_back(row_name(names, bad[i]));
+  return found;
 }
 
-Finding zeros_found(const Tensor& vectors) {
-  const auto count = static_cast<int64_t>(rows_where(vectors, is_zero).size());
-  return {
-      "zeros", of_rows(count, vectors.size(0)) + " rows",
-      count ? "a zero vector has no direction: its cosine is not defined (an empty input? padding?)" : "no row is zero",
-      static_cast<double>(count), count == 0};
+Finding zeros_found(const Rows& rows) {
+  const std::vector<int64_t> zero = rows_where(rows.vectors, is_zero);
+  Finding found{"zeros", of_rows(std::ssize(zero), rows.vectors.size(0)) + " rows",
+                zero.empty() ? "no row is zero"
+                             : "a zero vector has no direction: its cosine is not defined (an empty input? padding?)",
+                static_cast<double>(zero.size()), zero.empty()};
+  for (size_t i = 0; i < std::min(zero.size(), most_examples); ++i) found.examples.push_back(rows.name(zero[i]));
+  return found;
 }
 
-Finding dead_dimensions(const Tensor& vectors) {
+Finding dead_dimensions(const Rows& given) {
+  const Tensor& vectors = given.vectors;
   const int64_t rows = vectors.size(0), width = vectors.size(1);
   const float* first = vectors.data<float>();
   int64_t dead = 0;
@@ -82,7 +100,8 @@ Finding dead_dimensions(const Tensor& vectors) {
           static_cast<double>(dead), dead == 0};
 }
 
-Finding norms(const Tensor& vectors) {
+Finding norms(const Rows& given) {
+  const Tensor& vectors = given.vectors;
   const int64_t width = vectors.size(1);
   double least = INFINITY, largest = 0, sum = 0, squares = 0;
   for (int64_t i = 0; i < vectors.size(0); ++i) {
@@ -103,20 +122,31 @@ Finding norms(const Tensor& vectors) {
           spread, unit || spread <= 0.5};
 }
 
-Finding duplicates(const Tensor& vectors) {
+Finding duplicates(const Rows& given) {
+  const Tensor& vectors = given.vectors;
   const auto bytes = static_cast<size_t>(vectors.size(1)) * sizeof(float);
-  std::unordered_set<std::string_view> seen;
+  std::unordered_map<std::string_view, int64_t> seen;
+  seen.reserve(static_cast<size_t>(vectors.size(0)));
+  std::vector<std::string> examples;
   int64_t count = 0;
-  for (int64_t i = 0; i < vectors.size(0); ++i)
-    count += !seen.emplace(reinterpret_cast<const char*>(vectors.data<float>() + i * vectors.size(1)), bytes).second;
+  for (int64_t i = 0; i < vectors.size(0); ++i) {
+    const auto [earlier, is_new] =
+        seen.try_emplace({reinterpret_cast<const char*>(vectors.data<float>() + i * vectors.size(1)), bytes}, i);
+    if (is_new) continue;
+    ++count;
+    if (examples.size() < most_examples) examples.push_back(given.name(i) + " = " + given.name(earlier->second));
+  }
   const double share = static_cast<double>(count) / static_cast<double>(vectors.size(0));
-  return {"duplicates", of_rows(count, vectors.size(0)) + " rows",
+  return {"duplicates",
+          of_rows(count, vectors.size(0)) + " rows",
           count == 0 ? "no two rows are equal"
           : share < 0.01
               ? "a few rows are equal to earlier ones: the same inputs, perhaps"
               : "many rows are equal to earlier ones: inputs stand there twice, or the model cannot tell them "
                 "apart",
-          static_cast<double>(count), share < 0.01};
+          static_cast<double>(count),
+          share < 0.01,
+          examples};
 }
 
 /// The participation ratio: the covariance's trace squared over its squared Frobenius norm, in f64, some rows at a
@@ -138,7 +168,8 @@ double participation_ratio(const Tensor& vectors) {
   return square > 0 ? trace * trace / square : 0;
 }
 
-Finding rank(const Tensor& vectors) {
+Finding rank(const Rows& given) {
+  const Tensor& vectors = given.vectors;
   const double ratio = participation_ratio(vectors), share = ratio / static_cast<double>(vectors.size(1));
   const bool good = share >= 0.1 || vectors.size(1) <= 8;
   return {"rank", words("%.1f of %lld dims", ratio, static_cast<long long>(vectors.size(1))),
@@ -149,7 +180,8 @@ Finding rank(const Tensor& vectors) {
 }
 
 /// Of all pairs of different rows that are not zero: from the sum of the unit vectors.
-Finding mean_cosine(const Tensor& vectors) {
+Finding mean_cosine(const Rows& given) {
+  const Tensor& vectors = given.vectors;
   const int64_t width = vectors.size(1);
   std::vector<double> sums(static_cast<size_t>(width));
   double count = 0;
@@ -170,24 +202,32 @@ Finding mean_cosine(const Tensor& vectors) {
           mean, mean <= 0.2};
 }
 
-Finding hubs(const Tensor& neighbours, int64_t rows) {
-  std::vector<double> occurrences(static_cast<size_t>(rows));
+Finding hubs(const Rows& given, const Tensor& neighbours) {
+  std::vector<double> occurrences(static_cast<size_t>(given.vectors.size(0)));
   for (const int64_t row : neighbours.span<int64_t>()) ++occurrences[static_cast<size_t>(row)];
-  const double mean = static_cast<double>(neighbours.numel()) / static_cast<double>(rows);
+  const auto rows = static_cast<double>(occurrences.size()), mean = static_cast<double>(neighbours.numel()) / rows;
   double second = 0, third = 0;
   for (const double each : occurrences) second += std::pow(each - mean, 2), third += std::pow(each - mean, 3);
-  second /= static_cast<double>(rows), third /= static_cast<double>(rows);
+  second /= rows, third /= rows;
   const double skewness = second > 0 ? third / std::pow(second, 1.5) : 0;
-  const auto largest = std::max_element(occurrences.begin(), occurrences.end());
-  return {
-      "hubs", words("skewness %.2f", skewness),
-      words(
-          skewness > 3
-              ? "a few rows are neighbours of very many others (row %lld of %.0f times as many as a row on average): "
-                "searches return them too often; centre or normalise the vectors"
-              : "no row is everyone's neighbour (the most frequent, row %lld, %.0f times as often as a row on average)",
-          static_cast<long long>(largest - occurrences.begin()), *largest / mean),
-      skewness, skewness <= 3};
+  std::vector<int64_t> order(occurrences.size());
+  std::iota(order.begin(), order.end(), int64_t{0});
+  const auto leading = order.begin() + static_cast<int64_t>(std::min(order.size(), most_examples));
+  std::partial_sort(order.begin(), leading, order.end(), [&](int64_t a, int64_t b) {
+    return std::pair(-occurrences[static_cast<size_t>(a)], a) < std::pair(-occurrences[static_cast<size_t>(b)], b);
+  });
+  const std::string times = words("%.0f times", occurrences[static_cast<size_t>(order[0])] / mean),
+                    most = given.name(order[0]);
+  Finding found{"hubs", words("skewness %.2f", skewness),
+                skewness > 3 ? "a few rows are neighbours of very many others (" + most + " of " + times +
+                                   " as many as a row on average): searches return them too often; centre or "
+                                   "normalise the vectors"
+                             : "no row is everyone's neighbour (the most frequent, " + most + ", " + times +
+                                   " as often as a row on average)",
+                skewness, skewness <= 3};
+  if (!found.good)
+    std::for_each(order.begin(), leading, [&](int64_t row) { found.examples.push_back(given.name(row)); });
+  return found;
 }
 
 Tensor checked(const Tensor& vectors, const char* operation) {
@@ -198,25 +238,33 @@ Tensor checked(const Tensor& vectors, const char* operation) {
 
 }  // namespace
 
+std::string row_name(const std::vector<std::string>& names, int64_t row) {
+  return names.empty() ? "row " + std::to_string(row) : io::shown(names[static_cast<size_t>(row)]);
+}
+
 CheckUp check_up(const Tensor& vectors, const CheckUpOptions& options) {
   const NoGradGuard no_grad;
   const Tensor given = checked(vectors, "check_up");
-  const std::vector<int64_t> sound = rows_where(given, is_finite);
-  const auto bad = given.size(0) - static_cast<int64_t>(sound.size());
+  require(options.names.empty() || std::ssize(options.names) == given.size(0), "check_up",
+          "{} rows need as many names, got {}", given.size(0), options.names.size());
+  const std::vector<int64_t> sound = rows_where(given, is_finite),
+                             bad = rows_where(given, [](auto... row) { return !is_finite(row...); });
   CheckUp result;
-  result.findings.push_back(not_finite(bad, given.size(0)));
+  result.findings.push_back(not_finite(bad, given, options.names));
   if (sound.empty()) return result;
-  const Tensor numbers = as_tensor(sound), finite = bad ? index_select(given, 0, numbers) : given;
+  const Rows finite{.vectors = bad.empty() ? given : index_select(given, 0, as_tensor(sound)),
+                    .numbers = as_tensor(sound),
+                    .names = options.names};
   for (const auto look : {zeros_found, dead_dimensions, norms, duplicates, rank, mean_cosine})
     result.findings.push_back(look(finite));
-  const int64_t k = std::min(options.neighbours, finite.size(0) - 1);
+  const int64_t count = finite.vectors.size(0), k = std::min(options.neighbours, count - 1);
   if (k < 1) return result;
-  const Tensor queries = spread_rows(finite.size(0), options.most_queries);
-  const Tensor neighbours = neighbours_of(finite, queries, k);
-  result.findings.push_back(hubs(neighbours, finite.size(0)));
+  const Tensor queries = spread_rows(count, options.most_queries);
+  const Tensor neighbours = neighbours_of(finite.vectors, queries, k);
+  result.findings.push_back(hubs(finite, neighbours));
   // In the numbers of the rows as they were given.
-  result.queries = index_select(numbers, 0, queries);
-  result.neighbours = index_select(numbers, 0, neighbours.reshape({-1})).reshape(neighbours.shape());
+  result.queries = index_select(finite.numbers, 0, queries);
+  result.neighbours = index_select(finite.numbers, 0, neighbours.reshape({-1})).reshape(neighbours.shape());
   return result;
 }
 
@@ -244,6 +292,13 @@ double cosine_of(const Tensor& a, const Tensor& b, const Tensor& rows) {
   return total / static_cast<double>(rows.numel());
 }
 
+std::vector<int64_t> finite_in_both(const Tensor& a, const Tensor& b) {
+  const std::vector<int64_t> of_a = rows_where(a, is_finite), of_b = rows_where(b, is_finite);
+  std::vector<int64_t> both;
+  std::set_intersection(of_a.begin(), of_a.end(), of_b.begin(), of_b.end(), std::back_inserter(both));
+  return both;
+}
+
 std::string verdict_of(const Comparison& found) {
   if (found.overlap < 0.5)
     return "the index is broken: most neighbours are others now; rebuild it and test what uses it";
@@ -258,9 +313,12 @@ std::string verdict_of(const Comparison& found) {
 
 Comparison compare(const Tensor& now, const Tensor& before, const CheckUpOptions& options) {
   const NoGradGuard no_grad;
-  const Tensor fresh = checked(now, "compare"), old = checked(before, "compare");
+  Tensor fresh = checked(now, "compare"), old = checked(before, "compare");
   require(fresh.size(0) == old.size(0) && old.size(0) >= 3, "compare",
           "both must have the same rows, three or more, got {} and {}", fresh.size(0), old.size(0));
+  const Tensor numbers = as_tensor(finite_in_both(fresh, old));
+  require(numbers.numel() >= 3, "compare", "three rows or more must be finite in both, got {}", numbers.numel());
+  if (numbers.numel() < old.size(0)) fresh = index_select(fresh, 0, numbers), old = index_select(old, 0, numbers);
   const int64_t k = std::min(options.neighbours, old.size(0) - 2);
   const Tensor queries = spread_rows(old.size(0), options.most_queries);
   const Tensor a = neighbours_of(fresh, queries, k), b = neighbours_of(old, queries, k);
@@ -279,7 +337,7 @@ Comparison compare(const Tensor& now, const Tensor& before, const CheckUpOptions
   std::iota(order.begin(), order.end(), size_t{0});
   std::stable_sort(order.begin(), order.end(), [&](size_t x, size_t y) { return kept[x] < kept[y]; });
   for (size_t i = 0; i < std::min<size_t>(10, order.size()) && kept[order[i]] < 1; ++i) {
-    result.moved.push_back(queries.data<int64_t>()[order[i]]);
+    result.moved.push_back(numbers.data<int64_t>()[queries.data<int64_t>()[order[i]]]);
     result.kept.push_back(kept[order[i]]);
   }
   result.cosine = fresh.size(1) == old.size(1) ? cosine_of(fresh, old, queries) : NAN;

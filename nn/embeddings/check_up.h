@@ -15,12 +15,18 @@ struct Finding {
   std::string verdict;  ///< a sentence
   double value = 0;     ///< the number for machines
   bool good = true;     ///< nothing to mend
+  std::vector<std::string> examples =
+      {};  ///< rows that it speaks of, five at most, by name; of duplicates `this = that`
 };
 
 struct CheckUpOptions {
   int64_t neighbours = 10;         ///< k of the k-occurrences
   int64_t most_queries = 100'000;  ///< rows whose neighbours are looked for, evenly spread; all others are only found
+  std::vector<std::string> names = {};  ///< what the rows are called, if not by their numbers: one each
 };
+
+/// `row 17`, or its name as it can be printed.
+std::string row_name(const std::vector<std::string>& names, int64_t row);
 
 struct CheckUp {
   std::vector<Finding> findings;
@@ -56,8 +62,8 @@ struct Comparison {
   bool good = true;
 };
 
-/// Neighbours by cosine in `now` and in `before`, [rows, width] f32 with as many rows; widths may differ. An error if
-/// the rows differ in number or are fewer than three.
+/// Neighbours by cosine in `now` and in `before`, [rows, width] f32 with as many rows; widths may differ. Rows with NaN
+/// or infinity in either are left out. An error if the rows differ in number, or fewer than three are left.
 Comparison compare(const Tensor& now, const Tensor& before, const CheckUpOptions& options = {});
 
 }  // namespace percale::embeddings

@@ -1,12 +1,16 @@
 #include "vector_files.h"
 
+#include <algorithm>
+#include <filesystem>
 #include <sstream>
+#include <string_view>
 #include <unordered_map>
 
 #include "../../core/io/file.h"
 #include "../../core/io/npy.h"
 #include "../../core/io/safetensors.h"
-#include "../text/word_vectors.h"
+#include "../../kernels/index_select/index_select.h"
+#include "../text/word2vec_file.h"
 
 namespace percale::embeddings {
 namespace {
@@ -40,13 +44,68 @@ Tensor matrix_of(const std::string& path, const io::Safetensors& file, const std
   return found;
 }
 
+std::vector<std::string> lines_of(const std::string& content) {
+  std::vector<std::string> lines;
+  std::istringstream text(content);
+  for (std::string line; std::getline(text, line); lines.push_back(line))
+    if (!line.empty() && line.back() == '\r') line.pop_back();
+  return lines;
+}
+
+// Words where save_word_vectors puts them beside the vectors, if they are there.
+
+std::vector<std::string> words_beside(const std::string& npy) {
+  const std::string path = npy + ".words.txt";
+  return std::filesystem::exists(path) ? lines_of(io::read_file(path)) : std::vector<std::string>();
+}
+
+std::vector<std::string> words_in(const io::Safetensors& file) {
+  const Tensor words = file.find("words");
+  if (!words.defined() || words.dtype() != u8) return {};
+  return lines_of({static_cast<const char*>(words.data()), static_cast<size_t>(words.numel())});
+}
+
+NamedVectors named(const std::string& path, const Tensor& matrix, std::vector<std::string> names) {
+  NamedVectors found{as_matrix(path, matrix), std::move(names)};
+  require(found.names.empty() || std::ssize(found.names) == found.vectors.size(0), "load_vectors",
+          "{}: there are {} words for {} vectors", path, found.names.size(), found.vectors.size(0));
+  return found;
+}
+
+NamedVectors chosen_of(const NamedVectors& all, const std::vector<int64_t>& rows) {
+  NamedVectors chosen;
+  const Tensor index = Tensor::empty({std::ssize(rows)}, {i64, cpu_device});
+  std::copy(rows.begin(), rows.end(), index.data<int64_t>());
+  chosen.vectors = index_select(all.vectors, 0, index);
+  for (const int64_t row : rows) chosen.names.push_back(all.names[static_cast<size_t>(row)]);
+  return chosen;
+}
+
 }  // namespace
 
 NamedVectors load_vectors(const std::string& path, const std::string& tensor) {
-  if (is_npy(path)) return {as_matrix(path, io::load_npy(path)), {}};
-  if (path.ends_with(".safetensors")) return {as_matrix(path, matrix_of(path, io::load_safetensors(path), tensor)), {}};
-  const language::WordVectors words = language::load_word_vectors(path);
-  return {words.vectors(), words.words()};
+  if (is_npy(path)) return named(path, io::load_npy(path), words_beside(path));
+  if (path.ends_with(".safetensors")) {
+    const io::Safetensors file = io::load_safetensors(path);
+    return named(path, matrix_of(path, file, tensor), words_in(file));
+  }
+  language::WordRows words = language::read_word2vec(io::Source(path));
+  return {words.vectors, std::move(words.words)};
+}
+
+std::pair<NamedVectors, NamedVectors> in_common(const NamedVectors& now, NamedVectors before) {
+  if (now.names.empty() || before.names.empty() || now.names == before.names) return {now, std::move(before)};
+  std::unordered_map<std::string_view, int64_t> earlier;
+  for (size_t i = 0; i < before.names.size(); ++i) earlier.try_emplace(before.names[i], static_cast<int64_t>(i));
+  std::vector<int64_t> rows, old_rows;
+  for (size_t i = 0; i < now.names.size(); ++i)
+    if (const auto found = earlier.find(now.names[i]); found != earlier.end()) {
+      rows.push_back(static_cast<int64_t>(i));
+      old_rows.push_back(found->second);
+    }
+  require(!rows.empty(), "in_common", "none of {} names is among the {} older ones", now.names.size(),
+          before.names.size());
+  return {chosen_of(now, rows), chosen_of(before, old_rows)};
 }
 
 Labels load_labels(const std::string& path, int64_t rows) {
@@ -58,17 +117,17 @@ Labels load_labels(const std::string& path, int64_t rows) {
             numbers.shape());
     return {numbers.to(i64).contiguous(), {}};
   }
+  const std::vector<std::string> lines = lines_of(io::read_file(path));
+  require(std::ssize(lines) == rows, "load_labels", "{}: expected a label a line for {} rows, got {} lines", path, rows,
+          lines.size());
   labels.numbers = Tensor::empty({rows}, {i64, cpu_device});
-  std::unordered_map<std::string, int64_t> known;
-  std::istringstream text(io::read_file(path));
-  int64_t row = 0;
-  for (std::string line; std::getline(text, line); ++row) {
-    if (!line.empty() && line.back() == '\r') line.pop_back();
-    const auto [entry, is_new] = known.try_emplace(line, static_cast<int64_t>(known.size()));
+  std::unordered_map<std::string_view, int64_t> known;
+  for (int64_t row = 0; row < rows; ++row) {
+    const std::string& line = lines[static_cast<size_t>(row)];
+    const auto [entry, is_new] = known.try_emplace(line, std::ssize(labels.names));
     if (is_new) labels.names.push_back(line);
-    if (row < rows) labels.numbers.data<int64_t>()[row] = entry->second;
+    labels.numbers.data<int64_t>()[row] = entry->second;
   }
-  require(row == rows, "load_labels", "{}: expected a label a line for {} rows, got {} lines", path, rows, row);
   return labels;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "../../core/tensor.h"
@@ -15,9 +16,14 @@ struct NamedVectors {
 };
 
 /// Reads NumPy's .npy, safetensors (by the path's ending), and word2vec's binary and text files; a floating-point
-/// matrix becomes f32. `tensor` names the one to take of a safetensors file that holds several matrices. Errors name
-/// the file, and what was expected.
+/// matrix becomes f32. `tensor` names the one to take of a safetensors file that holds several matrices. Rows have
+/// names in word2vec's files, and where save_word_vectors left their words: in `words` of a safetensors file, beside an
+/// npy file in `PATH.words.txt`. Errors name the file, and what was expected.
 NamedVectors load_vectors(const std::string& path, const std::string& tensor = {});
+
+/// The rows that two models have vectors for, in the order of `now`: by name where both have names (a vocabulary is
+/// rarely in the same order twice), else row by row as they are. An error if no name is in both.
+std::pair<NamedVectors, NamedVectors> in_common(const NamedVectors& now, NamedVectors before);
 
 /// Labels: an .npy file of whole numbers [rows], or text with a label a line, numbered in the order in which they come
 /// up.

@@ -59,7 +59,7 @@ Panel heat_map(const Tensor& values, const HeatMapOptions& options = {});
 struct ScatterOptions {
   std::string title = {};
   std::string x_label = {}, y_label = {};
-  std::vector<std::string> names = {};  ///< of the categories; empty: 0, 1, 2, ...
+  std::vector<std::string> names = {};  ///< of the categories; empty: 0, 1, 2, ...; one named "" has no name on the map
   double size = 460;                    ///< points; the side of the map
 };
 

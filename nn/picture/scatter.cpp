@@ -87,7 +87,7 @@ struct Scatter {
           x.push_back(points[i].x * options.size);
           y.push_back((1 - points[i].y) * options.size);
         }
-      if (x.empty()) continue;
+      if (x.empty() || names[category].empty()) continue;
       labels.push_back({names[category],
                         {median(x), median(y)},
                         mix(category_colour(static_cast<int64_t>(category)), ink::strong, 0.35),
@@ -105,7 +105,7 @@ struct Scatter {
     const double x = left + options.size + 22;
     double y = top + 10;
     for (size_t category = 0; category < names.size() && y < top + options.size; ++category) {
-      if (counts[category] == 0) continue;
+      if (counts[category] == 0 || names[category].empty()) continue;
       canvas.circle({x, y}, 5, category_colour(static_cast<int64_t>(category)));
       canvas.text(names[category], {x + 13, y}, {.size = 12});
       y += 21;

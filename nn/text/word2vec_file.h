@@ -6,6 +6,13 @@
 
 namespace percale::language {
 
+/// A file's words and their vectors f32 [words, width], as they stand there: words may come twice, numbers be NaN.
+struct WordRows {
+  std::vector<std::string> words;
+  Tensor vectors;
+};
+WordRows read_word2vec(const io::Source& source);
+
 /// Vectors in word2vec's binary or text format. Errors name the source; nothing is allocated on its header's word
 /// alone.
 WordVectors load_word2vec(const io::Source& source);

@@ -151,7 +151,7 @@ void save_word2vec(const std::string& path, const WordVectors& vectors, bool tex
 
 }  // namespace
 
-WordVectors load_word2vec(const io::Source& source) {
+WordRows read_word2vec(const io::Source& source) {
   Reader reader(source);
   const std::string header = reader.until("\n", 100, "a header `WORDS WIDTH`");
   const size_t gap = header.find(' ');
@@ -190,7 +190,12 @@ WordVectors load_word2vec(const io::Source& source) {
   }
   while (reader.peek() == '\n') reader.skip();
   require(reader.at_end(), "word_vectors", "{}: expected the end after {} words, found more", source.name(), count);
-  return WordVectors(std::move(words), vectors);
+  return {std::move(words), vectors};
+}
+
+WordVectors load_word2vec(const io::Source& source) {
+  WordRows rows = read_word2vec(source);
+  return WordVectors(std::move(rows.words), rows.vectors);
 }
 
 WordVectors load_word_vectors(const std::string& path) {

@@ -67,6 +67,32 @@ TEST_F(EmbedLook, ReadsWord2vecsFiles) {
   EXPECT_NE(ran.out.find("3 vectors of 2 numbers"), std::string::npos) << ran.out;
 }
 
+TEST_F(EmbedLook, NamesWordsInItsVerdicts) {
+  std::string now = "30 3\n", old = "30 3\n";
+  for (int i = 0; i < 30; ++i) {
+    const auto line = [](const std::string& word, double angle) {
+      return word + " " + std::to_string(std::cos(angle)) + " " + std::to_string(std::sin(angle)) + " 0.1\n";
+    };
+    const std::string word = "word" + std::to_string(i);
+    now += i == 4 ? "bad nan 1 1\n" : i == 5 ? "nothing 0 0 0\n" : line(word, i == 7 ? 6 * 0.1 : i * 0.1);
+    const int j = 29 - i;  // in another order, one word elsewhere, one that is new
+    old += j == 9 ? line("elsewhen", 1) : line("word" + std::to_string(j), j == 20 ? 0.05 : j * 0.1);
+  }
+  io::write_file(folder / "now.txt", now);
+  io::write_file(folder / "old.txt", old);
+  const Ran ran =
+      run_program("embed_look", {folder / "now.txt", "--against", folder / "old.txt", "--picture", folder / "p.png"});
+  ASSERT_EQ(ran.code, 0) << ran.error;
+  for (const char* says :
+       {"! not finite   1 of 30 rows", "such as 'bad'", "! zeros        1 of 29 rows", "such as 'nothing'",
+        "such as 'word7' = 'word6'", "moved most (neighbours kept): 'word20' (", "27 names in common"})
+    EXPECT_NE(ran.out.find(says), std::string::npos) << says << "\n" << ran.out;
+  io::write_file(folder / "other.txt", "3 3\na 1 2 3\nb 1 2 4\nc 1 0 0\n");
+  const Ran none = run_program("embed_look", {folder / "now.txt", "--against", folder / "other.txt", "--quiet"});
+  EXPECT_EQ(none.code, 1);
+  EXPECT_NE(none.error.find("none of 30 names is among the 3 older ones"), std::string::npos) << none.error;
+}
+
 TEST_F(EmbedLook, RefusesInOneLine) {
   const auto refused = [](const std::vector<std::string>& words, int code, const std::string& says) {
     const Ran ran = run_program("embed_look", words);

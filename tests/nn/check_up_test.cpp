@@ -4,6 +4,7 @@
 #include <percale/nn/embeddings/vector_files.h>
 #include <percale/percale.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 
@@ -46,6 +47,37 @@ TEST(CheckUp, FindsEachFaultWhereItWasPut) {
   }
   for (const int64_t row : checked.queries.span<int64_t>()) EXPECT_TRUE(row != 5 && row != 7);
   EXPECT_EQ(checked.queries.data<int64_t>()[597], 599);  // numbered as they were given
+  using Names = std::vector<std::string>;
+  EXPECT_EQ(finding(checked, "not finite").examples, Names({"row 5", "row 7"}));
+  EXPECT_EQ(finding(checked, "zeros").examples, Names({"row 9"}));
+  EXPECT_EQ(finding(checked, "duplicates").examples[0], "row 20 = row 10");
+  EXPECT_EQ(finding(checked, "duplicates").examples.size(), 5u);
+  Names names;
+  for (int i = 0; i < 600; ++i) names.push_back(std::to_string(i));
+  EXPECT_EQ(finding(embeddings::check_up(vectors, {.names = names}), "duplicates").examples[0], "'20' = '10'");
+  EXPECT_THROW(embeddings::check_up(vectors, {.names = {"one"}}), Error);
+}
+
+TEST(CheckUp, ComparesWhatIsFiniteInBoth) {
+  const Tensor now = sound(), before = now.clone();
+  row_of(now, 3)[0] = NAN;
+  row_of(before, 8)[1] = INFINITY;
+  std::swap_ranges(row_of(before, 20), row_of(before, 20) + 16, row_of(before, 50));
+  const embeddings::Comparison found = embeddings::compare(now, before);
+  EXPECT_GT(found.overlap, 0.97);
+  EXPECT_GT(found.cosine, 0.99);
+  EXPECT_EQ(std::min(found.moved[0], found.moved[1]), 20);
+  EXPECT_EQ(std::max(found.moved[0], found.moved[1]), 50);
+}
+
+TEST(CheckUp, WordsAreMatchedByName) {
+  const embeddings::NamedVectors now{sound(3, 2), {"a", "b", "c"}}, before{sound(3, 2, 2), {"c", "x", "a"}};
+  const auto [fresh, old] = embeddings::in_common(now, before);
+  EXPECT_EQ(fresh.names, std::vector<std::string>({"a", "c"}));
+  EXPECT_EQ(old.names, fresh.names);
+  EXPECT_EQ(fresh.vectors[1].data<float>()[0], row_of(now.vectors, 2)[0]);
+  EXPECT_EQ(old.vectors[0].data<float>()[1], row_of(before.vectors, 2)[1]);
+  EXPECT_EQ(embeddings::in_common({now.vectors, {}}, before).second.vectors.size(0), 3);
 }
 
 TEST(CheckUp, MeasuresWhatItSaysItMeasures) {
