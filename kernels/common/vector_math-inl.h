@@ -72,11 +72,46 @@ HWY_INLINE V erf(D t, V x) {
   return hn::IfThenElse(hn::IsNaN(x), x, value);
 }
 
-/// The probability that a standard normal number is below x.
+/// What a vector of numbers is to the standard normal distribution: the probability of one below, and the density there.
+template <class V>
+struct Normal {
+  V below, density;
+};
+
+/// The density is d = exp(-x * x / 2) / sqrt(2 pi), and the tail beyond |x| is exp(-x * x / 2) times Mills' ratio, which
+/// falls so smoothly that a polynomial of degree 8 in 0.3|x| / (1 + 0.3|x|) has it (our own fit, minimax in the relative
+/// error over [0, 13.5], 7e-8). So the tails keep their precision where 1 + erf(x) has none: relative to `below`, 3e-7
+/// above -1, 6e-7 above -3, 5e-6 down to -12.5, where most comes from rounding x * x. Beyond 13.19 the density is 0: the
+/// numbers that follow are below f32's normal ones, where processors are ten times slower.
 template <class D, class V = hn::Vec<D>>
-HWY_INLINE V normal_below(D t, V x) {
-  const V half = hn::Set(t, 0.5f);
-  return hn::MulAdd(half, erf(t, hn::Mul(x, hn::Set(t, 0.70710678f))), half);
+HWY_INLINE Normal<V> normal(D t, V x) {
+  const V size = hn::Abs(x), half = hn::Mul(hn::Mul(x, x), hn::Set(t, -0.5f)), least = hn::Set(t, -87.0f);
+  const V part = hn::Div(hn::Mul(size, hn::Set(t, 0.3f)), hn::MulAdd(size, hn::Set(t, 0.3f), hn::Set(t, 1.0f)));
+  const V bell = hn::IfThenZeroElse(hn::Lt(half, least), hn::Exp(t, hn::Max(half, least)));
+  V ratio = hn::Set(t, 0.038033877f);
+  ratio = hn::MulAdd(ratio, part, hn::Set(t, -0.13663736f));
+  ratio = hn::MulAdd(ratio, part, hn::Set(t, 0.11728797f));
+  ratio = hn::MulAdd(ratio, part, hn::Set(t, 0.10927125f));
+  ratio = hn::MulAdd(ratio, part, hn::Set(t, -0.045074984f));
+  ratio = hn::MulAdd(ratio, part, hn::Set(t, -0.70116407f));
+  ratio = hn::MulAdd(ratio, part, hn::Set(t, 1.4481004f));
+  ratio = hn::MulAdd(ratio, part, hn::Set(t, -1.3298111f));
+  ratio = hn::MulAdd(ratio, part, hn::Set(t, 0.5f));
+  // An infinite x has no part (infinity / infinity), and no tail.
+  const V tail = hn::IfThenZeroElse(hn::Eq(bell, hn::Zero(t)), hn::Mul(bell, ratio));
+  const V below = hn::IfThenElse(hn::Lt(x, hn::Zero(t)), tail, hn::Sub(hn::Set(t, 1.0f), tail));
+  return {below, hn::Mul(bell, hn::Set(t, 0.39894228f))};
+}
+
+/// x * P(X <= x) for a standard normal X, and its derivative.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V gelu(D t, V x) {
+  return hn::Mul(x, normal(t, x).below);
+}
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V gelu_slope(D t, V x) {
+  const Normal<V> at = normal(t, x);
+  return hn::MulAdd(x, at.density, at.below);
 }
 
 /// base to the power of exponent by exp(exponent * log(base)) in f64; zeros, infinities and NaN are left to the library.

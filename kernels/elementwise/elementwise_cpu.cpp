@@ -34,11 +34,6 @@ HWY_INLINE V gelu_tanh_slope(D t, V a) {
 }
 
 template <class D, class V = hn::Vec<D>>
-HWY_INLINE V normal_density(D t, V a) {
-  return hn::Mul(hn::Set(t, 0.39894228f), simd::exp(t, hn::Mul(hn::Mul(a, a), hn::Set(t, -0.5f))));
-}
-
-template <class D, class V = hn::Vec<D>>
 HWY_INLINE V clamped(D, V a, V low, V high) {
   const V raised = hn::IfThenElse(hn::Lt(a, low), low, a);
   return hn::IfThenElse(hn::Gt(raised, high), high, raised);

@@ -228,14 +228,17 @@ def joining():
     case("flatten", [real(2, 3, 4)], lambda x: x.flatten(1), start=1)
 
 
+def penalty(function):
+    """The gradient of `function` with stream 9 from upstream, weighted with stream 8."""
+    def value(*inputs):
+        output = function(*inputs)
+        gradients = torch.autograd.grad(output, [i for i in inputs if i.requires_grad], quantised(9, output.shape), create_graph=True)
+        return sum((g * quantised(8, g.shape)).sum() for g in gradients)
+    return value
+
+
 def second_derivatives():
     """The gradient of sum(gradient * v) for v of stream 8: a gradient written with operations has one of its own."""
-    def penalty(function):
-        def value(*inputs):
-            output = function(*inputs)
-            gradients = torch.autograd.grad(output, [i for i in inputs if i.requires_grad], quantised(9, output.shape), create_graph=True)
-            return sum((g * quantised(8, g.shape)).sum() for g in gradients)
-        return value
     case("twice.tanh", [real(3, 4)], penalty(torch.tanh))
     case("twice.sigmoid", [real(3, 4)], penalty(torch.sigmoid))
     case("twice.exp", [real(3, 4)], penalty(torch.exp))
@@ -353,7 +356,25 @@ def sparse_optimisers():
         cases.append({"op": "sparse_optimizer." + name, "args": {**args, "rows": rows}, "inputs": [start.written], "output": written(layer.weight)})
 
 
-for part in (elementwise, binary, reductions, matrices, convolutions, pooling, losses, joining, second_derivatives, first_optimisers, schedules, clipping, promotion, adagrad, sparse_optimisers):
+def norms():
+    def added(x, r, *parameters, **named):
+        return F.layer_norm(x + r, x.shape[-1:], *parameters, **named)
+
+    def plain(x, *parameters, **named):
+        return F.layer_norm(x, x.shape[-1:], *parameters, **named)
+    for shape in ((3, 5), (2, 3, 4), (7,), (2, 70)):
+        for named in ({}, {"eps": 0.1}):
+            case("layer_norm", [real(*shape), real(shape[-1]), real(shape[-1])], lambda *x: plain(*x, **named), **named)
+        case("layer_norm", [real(*shape)], plain)
+        case("add_layer_norm", [real(*shape), real(*shape), real(shape[-1]), real(shape[-1])], added)
+        case("bias_gelu", [real(*shape, scale=4), real(shape[-1], scale=4)], lambda x, b: F.gelu(x + b))
+    case("layer_norm", [given([3.0] * 4 + [1e3, 1e3 + 1, 1e3 - 1, 1e3], [2, 4]), real(4), real(4)], plain)
+    case("twice.layer_norm", [real(3, 5), real(5), real(5)], penalty(plain))
+    case("twice.add_layer_norm", [real(3, 5), real(3, 5), real(5), real(5)], penalty(added))
+    case("twice.bias_gelu", [real(3, 5, scale=4), real(5)], penalty(lambda x, b: F.gelu(x + b)))
+
+
+for part in (elementwise, binary, reductions, matrices, convolutions, pooling, losses, joining, second_derivatives, first_optimisers, schedules, clipping, promotion, adagrad, sparse_optimisers, norms):
     part()
 path = pathlib.Path(__file__).with_suffix(".jsonl")
 with path.open("w") as file:
