@@ -21,9 +21,9 @@ BertConfig BertConfig::from_file(const std::string& path) { return from_source(i
 
 BertConfig BertConfig::from_source(const io::Source& source) {
   const ConfigFile file("Bert", source);
-  if (file.string("model_type", "") != "bert") file.refuse("model_type", "\"bert\"");
+  if (file.string("model_type", "") != "bert") file.refuse("model_type", "bert");
   if (file.string("position_embedding_type", "absolute") != "absolute")
-    file.refuse("position_embedding_type", "\"absolute\"");
+    file.refuse("position_embedding_type", "absolute");
   if (file.flag("is_decoder", false)) file.refuse("is_decoder", "false");
   BertConfig config;
   config.vocab_size = file.whole("vocab_size", config.vocab_size, 1, largest);

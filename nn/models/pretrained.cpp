@@ -138,6 +138,17 @@ HubModel read_hub_answer(const std::string& address, const std::string& path) {
   return model;
 }
 
+void fetch_blob(const std::string& address, const fs::path& blob, const HubFile& file,
+                const PretrainedOptions& options) {
+  data::DownloadOptions how{.most_bytes = largest_file};
+  if (options.progress) how.progress = [&](int64_t done, int64_t) { options.progress(file.name, done, file.size); };
+  data::download({address}, blob.string(), file.sha256, how);
+  const auto found = static_cast<int64_t>(fs::file_size(blob));
+  if (found == file.size) return;
+  fs::remove(blob);
+  fail("pretrained", "{}: expected {} bytes, found {}", {address, text(file.size), text(found)});
+}
+
 /// The model's files into the cache, as Hugging Face's programs lay them out: bytes under `blobs/`, a snapshot of links
 /// to them, and at last the revision that names it.
 fs::path fetch(const std::string& id, const fs::path& model, const PretrainedOptions& options) {
@@ -159,17 +170,7 @@ fs::path fetch(const std::string& id, const fs::path& model, const PretrainedOpt
   const fs::path snapshot = model / "snapshots" / hub.commit;
   for (const HubFile& file : hub.files) {
     const fs::path blob = model / "blobs" / file.blob, link = snapshot / file.name;
-    if (!fs::exists(blob)) {
-      data::DownloadOptions how{.most_bytes = largest_file};
-      if (options.progress) how.progress = [&](int64_t done, int64_t) { options.progress(file.name, done, file.size); };
-      const std::string address = endpoint + "/" + id + "/resolve/" + hub.commit + "/" + file.name;
-      data::download({address}, blob.string(), file.sha256, how);
-      const auto found = static_cast<int64_t>(fs::file_size(blob));
-      if (found != file.size) {
-        fs::remove(blob);
-        fail("pretrained", "{}: expected {} bytes, found {}", {address, text(file.size), text(found)});
-      }
-    }
+    if (!fs::exists(blob) || static_cast<int64_t>(fs::file_size(blob)) != file.size) fetch_blob(endpoint + "/" + id + "/resolve/" + hub.commit + "/" + file.name, blob, file, options);
     fs::create_directories(link.parent_path());
     fs::remove(link);
     fs::create_symlink(fs::relative(blob, link.parent_path()), link);

@@ -28,6 +28,39 @@ def tensor(dtype, shape, begin, end):
     return {"dtype": dtype, "shape": shape, "data_offsets": [begin, end]}
 
 
+def make_bert():
+    config = {"model_type": "bert", "vocab_size": 30522, "hidden_size": 384, "num_hidden_layers": 6, "num_attention_heads": 12,
+              "intermediate_size": 1536, "hidden_act": "gelu", "layer_norm_eps": 1e-12, "pad_token_id": None}
+    module = lambda type, path: {"idx": 0, "name": "0", "path": path, "type": "sentence_transformers.models." + type}
+    shapes = {"embeddings.word_embeddings.weight": [3, 2], "embeddings.position_embeddings.weight": [1, 2],
+              "embeddings.token_type_embeddings.weight": [1, 2], "embeddings.LayerNorm.gamma": [2], "embeddings.LayerNorm.beta": [2]}
+    tensors, end = {}, 0
+    for name, shape in shapes.items():
+        size = 2 * (shape[0] * 2 if len(shape) == 2 else 2)
+        tensors["bert." + name] = tensor("F16", shape, end, end + size)
+        end += size
+    cases = {
+        "config": config, "minimal": {"model_type": "bert"}, "no_type": {}, "other": {"model_type": "gpt2"},
+        "string": {**config, "hidden_size": "384"}, "huge": {**config, "vocab_size": 1 << 62}, "real": {**config, "vocab_size": 1e99},
+        "negative": {**config, "num_hidden_layers": -1}, "heads": {**config, "num_attention_heads": 5},
+        "dropout": {**config, "hidden_dropout_prob": 2}, "act": {**config, "hidden_act": ["gelu"]},
+        "modules": [module("Transformer", ""), module("Pooling", "1_Pooling"), module("Dense", "2_Dense"), module("Normalize", "3_Normalize")],
+        "modules_up": [module("Transformer", "../..")], "modules_order": [module("Pooling", ""), module("Transformer", "")],
+        "modules_number": [1], "modules_none": [], "modules_type": [{"type": 3}],
+        "pooling": {"word_embedding_dimension": 384, "pooling_mode_cls_token": False, "pooling_mode_mean_tokens": True},
+        "pooling_two": {"pooling_mode_cls_token": True, "pooling_mode_mean_tokens": True}, "pooling_new": {"pooling_mode": "max"}}
+    for name, case in cases.items():
+        write("bert", name, json.dumps(case).encode())
+    write("bert", "deep", b'{"model_type":' * 400)
+    write("bert", "cut", json.dumps(config).encode()[:90])
+    write("bert", "nul", b'{"model_type": "bert"}\0')
+    write("bert", "latin", b'{"model_type": "bert", "hidden_act": "gel\xfc"}')
+    write("bert", "weights", safetensors(tensors, bytes(end)))
+    write("bert", "weights_more", safetensors({**tensors, "classifier.weight": tensor("F32", [1], end, end + 4)}, bytes(end + 4)))
+    del tensors["bert.embeddings.LayerNorm.beta"]
+    write("bert", "weights_fewer", safetensors(tensors, bytes(end - 4)))
+
+
 def make_safetensors():
     two = {"__metadata__": {"format": "pt"}, "a": tensor("F32", [2, 3], 0, 24), "b": tensor("BOOL", [2], 24, 26)}
     cases = {
@@ -371,6 +404,7 @@ def make_word2vec():
 
 make_csv()
 make_table_schema()
+make_bert()
 make_safetensors()
 make_vocabulary()
 make_checkpoint()
