@@ -5,12 +5,15 @@
 
 #include "../../core/precision.h"
 #include "../../core/trace.h"
+#include "../../kernels/attention/attention.h"
+#include "../../kernels/bias_gelu/bias_gelu.h"
 #include "../../kernels/cat/cat.h"
 #include "../../kernels/dropout/dropout.h"
 #include "../../kernels/elementwise/elementwise.h"
 #include "../../kernels/embedding/embedding.h"
 #include "../../kernels/fill/fill.h"
 #include "../../kernels/index_select/index_select.h"
+#include "../../kernels/layer_norm/layer_norm.h"
 #include "../../kernels/linear/linear.h"
 #include "../../kernels/matmul/matmul.h"
 #include "../../kernels/reduction/reduction.h"
@@ -42,7 +45,7 @@ Tensor attention_by_products(const Tensor& query, const Tensor& key, const Tenso
     const Tensor products =
         matmul(heads_of(query, begin, end, heads), heads_of(key, begin, end, heads).transpose(1, 2));
     const Tensor shares = softmax(products * scale, -1);
-    if (weights) weights->push_back(shares);
+    weights->push_back(shares);
     const Tensor context = matmul(dropout(shares, probability, probability > 0), heads_of(value, begin, end, heads));
     contexts.push_back(context.transpose(0, 1).reshape({end - begin, query.size(1)}));
   }
@@ -59,14 +62,10 @@ LayerNorm::LayerNorm(int64_t width, double eps) : eps_(eps) {
   describe(format_text("({},), eps={}", {text(width), text(eps)}));
 }
 
-Tensor LayerNorm::forward(const Tensor& x) const {
-  const Tensor centred = x - mean(x, {-1}, true);
-  const Tensor variance = mean(centred * centred, {-1}, true);
-  return centred / sqrt(variance + eps_) * weight + bias;
-}
+Tensor LayerNorm::forward(const Tensor& x) const { return layer_norm(x, weight, bias, eps_); }
 
 Tensor LayerNorm::add(const Tensor& x, const Tensor& residual) const {
-  return forward(x.to(residual.dtype()) + residual);
+  return add_layer_norm(x, residual, weight, bias, eps_);
 }
 
 BertEmbeddings::BertEmbeddings(const BertConfig& config)
@@ -92,7 +91,10 @@ BertSelfAttention::BertSelfAttention(const BertConfig& config)
 
 Tensor BertSelfAttention::forward(const Tensor& hidden, const PackedTokens& tokens, Tensors* weights) const {
   const double probability = training() ? dropout_ : 0;
-  return attention_by_products(query(hidden), key(hidden), value(hidden), tokens, heads_, probability, weights);
+  const Tensor x = current_precision() == Precision::bf16 ? hidden.to(bf16) : hidden;  // once for all three
+  const Tensor q = query(x), k = key(x), v = value(x);
+  if (weights) return attention_by_products(q, k, v, tokens, heads_, probability, weights);
+  return attention(q, k, v, tokens.offsets, tokens.longest, {.heads = heads_, .dropout = probability});
 }
 
 BertSelfOutput::BertSelfOutput(const BertConfig& config, int64_t in_features)
@@ -115,7 +117,10 @@ BertIntermediate::BertIntermediate(const BertConfig& config)
     : dense(add("dense", nn::Linear(config.hidden_size, config.intermediate_size))),
       approximation_(config.hidden_act == "gelu" ? GeluApproximation::none : GeluApproximation::tanh) {}
 
-Tensor BertIntermediate::forward(const Tensor& x) const { return gelu(dense(x), approximation_); }
+Tensor BertIntermediate::forward(const Tensor& x) const {
+  if (dense.has_hooks() || approximation_ != GeluApproximation::none) return gelu(dense(x), approximation_);
+  return bias_gelu(linear(x, dense.weight), dense.bias);
+}
 
 BertLayer::BertLayer(const BertConfig& config)
     : attention(add("attention", BertAttention(config))),

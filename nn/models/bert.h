@@ -162,7 +162,7 @@ Tensor first_tokens(const Tensor& x, const PackedTokens& tokens);
 ///
 /// Nothing is padded inside: a batch is packed by its mask, computed token by token and, for the result, unpacked. So
 /// what a sequence becomes does not depend, not in a byte, on what stands beside it, on padding or on threads; in fp32
-/// nor on the processor's instruction set.
+/// nor on whether the processor has AVX2 or AVX-512.
 class Bert : public nn::ModuleOf<Bert> {
  public:
   /// With random weights (normal, `initializer_range`, from the current seed), in eval mode as `from_pretrained`.

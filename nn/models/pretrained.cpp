@@ -170,7 +170,8 @@ fs::path fetch(const std::string& id, const fs::path& model, const PretrainedOpt
   const fs::path snapshot = model / "snapshots" / hub.commit;
   for (const HubFile& file : hub.files) {
     const fs::path blob = model / "blobs" / file.blob, link = snapshot / file.name;
-    if (!fs::exists(blob) || static_cast<int64_t>(fs::file_size(blob)) != file.size) fetch_blob(endpoint + "/" + id + "/resolve/" + hub.commit + "/" + file.name, blob, file, options);
+    if (!fs::exists(blob) || static_cast<int64_t>(fs::file_size(blob)) != file.size)
+      fetch_blob(endpoint + "/" + id + "/resolve/" + hub.commit + "/" + file.name, blob, file, options);
     fs::create_directories(link.parent_path());
     fs::remove(link);
     fs::create_symlink(fs::relative(blob, link.parent_path()), link);

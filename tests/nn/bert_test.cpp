@@ -35,7 +35,8 @@ TEST(BertConfig, NamesFileFieldAndReason) {
       {R"({"model_type": "roberta"})", "config.json: model_type: expected bert, found 'roberta'"},
       {R"({"model_type": "bert", "hidden_size": "wide"})",
        "config.json: hidden_size: expected a whole number from 1 to 16777216, found 'wide'"},
-      {R"({"model_type": "bert", "hidden_size": 0})", "hidden_size: expected a whole number from 1 to 16777216, found 0"},
+      {R"({"model_type": "bert", "hidden_size": 0})",
+       "hidden_size: expected a whole number from 1 to 16777216, found 0"},
       {R"({"model_type": "bert", "vocab_size": 1e30})", "vocab_size: expected a whole number"},
       {R"({"model_type": "bert", "vocab_size": 18446744073709551615})", "vocab_size: expected a whole number"},
       {R"({"model_type": "bert", "hidden_size": 100, "num_attention_heads": 12})",
@@ -49,7 +50,8 @@ TEST(BertConfig, NamesFileFieldAndReason) {
     EXPECT_NE(message_of([&] { config_of(json); }).find(says), std::string::npos)
         << json << ": " << message_of([&] { config_of(json); });
   EXPECT_NE(message_of([&] { config_of(std::string(100'000, '[')); }).find("nested"), std::string::npos);
-  EXPECT_NE(message_of([&] { config_of(std::string(2'000'000, ' ')); }).find("at most 1000000 bytes"), std::string::npos);
+  EXPECT_NE(message_of([&] { config_of(std::string(2'000'000, ' ')); }).find("at most 1000000 bytes"),
+            std::string::npos);
   EXPECT_NE(message_of([&] { config_of(std::string("{}\0", 3)); }).find("a NUL at byte 2"), std::string::npos);
 }
 
@@ -121,8 +123,16 @@ TEST(Bert, RefusesWhatItCannotRead) {
   says([&] { bert(ids, zeros({2, 4}, {i64, cpu_device})); }, "row 0 of the mask has no tokens");
   says([&] { bert(ids, ones({2, 3}, {i64, cpu_device})); }, "as the ids");
   says([&] { bert(ids.to(f32)); }, "ids must be i64 [batch, length]");
-  says([&] { PackedTokens::from(some_ids(1, 4)[0], tensor({int64_t{0}, int64_t{4}, int64_t{4}})); }, "sequence 1 has no tokens");
-  says([&] { PackedTokens::from(some_ids(1, 4)[0], tensor({int64_t{0}, int64_t{5}})); }, "offsets must go from 0 to the 4 tokens");
+  says(
+      [&] {
+        PackedTokens::from(some_ids(1, 4)[0], tensor({int64_t{0}, int64_t{4}, int64_t{4}}));
+      },
+      "sequence 1 has no tokens");
+  says(
+      [&] {
+        PackedTokens::from(some_ids(1, 4)[0], tensor({int64_t{0}, int64_t{5}}));
+      },
+      "offsets must go from 0 to the 4 tokens");
 }
 
 /// A model's folder whose weights have been changed by `change`.
@@ -138,8 +148,8 @@ struct Published {
   }
   Bert load(std::string* warned = nullptr) const {
     return Bert::from_pretrained(folder.path(), {.warn = [=](const std::string& line) {
-      if (warned) *warned += line;
-    }});
+                                   if (warned) *warned += line;
+                                 }});
   }
 };
 
@@ -259,8 +269,8 @@ class PretrainedFolder : public ::testing::Test {
         R"({"sha": "c0ffee", "siblings": [{"rfilename": "config.json", "blobId": "aa11", "size": )" +
         (wrong_size.empty() ? size("config.json") : wrong_size) +
         R"(}, {"rfilename": "../evil", "blobId": "ee", "size": 1}, {"rfilename": "onnx/config.json", "blobId": "ef", "size": 1},)" +
-        R"({"rfilename": "model.safetensors", "blobId": "bb22", "size": )" + weights_size +
-        R"(, "lfs": {"sha256": ")" + sha256 + R"(", "size": )" + weights_size + "}}]}";
+        R"({"rfilename": "model.safetensors", "blobId": "bb22", "size": )" + weights_size + R"(, "lfs": {"sha256": ")" +
+        sha256 + R"(", "size": )" + weights_size + "}}]}";
     fs::create_directories(folder_ / "hub/api/models/organisation/small/revision");
     io::write_file(folder_ / "hub/api/models/organisation/small/revision/main", answer);
   }
@@ -303,7 +313,8 @@ TEST_F(PretrainedFolder, ComesFromTheHubIntoTheCache) {
 
 TEST_F(PretrainedFolder, OtherBytesThanTheHubPromisesAreRefused) {
   put_on_hub(std::string(64, '0'));
-  EXPECT_NE(message_of([] { pretrained_folder("organisation/small"); }).find("expected SHA-256 0000"), std::string::npos);
+  EXPECT_NE(message_of([] { pretrained_folder("organisation/small"); }).find("expected SHA-256 0000"),
+            std::string::npos);
   put_on_hub(hub_digest(), "3");
   const std::string message = message_of([] { pretrained_folder("organisation/small"); });
   EXPECT_NE(message.find("expected 3 bytes"), std::string::npos) << message;

@@ -1,5 +1,7 @@
-// A sentence's vector: the same bytes whatever stands beside it, its folder's files, and all-MiniLM-L6-v2's own numbers.
+// A sentence's vector: the same bytes whatever stands beside it, its folder's files, and all-MiniLM-L6-v2's own
+// numbers.
 #include <gtest/gtest.h>
+#include <hwy/highway.h>
 #include <percale/percale.h>
 
 #include <algorithm>
@@ -33,8 +35,8 @@ struct Threads {
   ~Threads() { cpu::set_num_threads(before); }
 };
 
-/// How many of the sentences have other bytes alone, shuffled, in batches of 1, 32 and 257, with other budgets or at one
-/// thread.
+/// How many of the sentences have other bytes alone, shuffled, in batches of 1, 32 and 257, with other budgets or at
+/// one thread.
 int64_t changed(const SentenceEncoder& encoder, const Sentences& sentences, const SentenceEncodeOptions& options) {
   const Tensor expected = encoder.encode(sentences, options);
   int64_t changes = 0;
@@ -44,9 +46,9 @@ int64_t changed(const SentenceEncoder& encoder, const Sentences& sentences, cons
   for (const size_t batch : {1, 32, 257}) {
     for (size_t first = 0; first < sentences.size(); first += batch) {
       const size_t end = std::min(first + batch, sentences.size());
-      const Tensor some = encoder.encode(Sentences(sentences.begin() + static_cast<int64_t>(first),
-                                                   sentences.begin() + static_cast<int64_t>(end)),
-                                         options);
+      const Tensor some = encoder.encode(
+          Sentences(sentences.begin() + static_cast<int64_t>(first), sentences.begin() + static_cast<int64_t>(end)),
+          options);
       for (size_t i = first; i < end; ++i) compare(some[static_cast<int64_t>(i - first)], i);
     }
   }
@@ -69,12 +71,33 @@ int64_t changed(const SentenceEncoder& encoder, const Sentences& sentences, cons
 TEST(SentenceEncoderBytes, DoNotDependOnTheBatch) {
   const SentenceEncoder encoder = small_encoder({.normalize = true});
   for (const SentencePooling pooling : {SentencePooling::mean, SentencePooling::cls, SentencePooling::max})
-    EXPECT_EQ(changed(encoder, small_sentences(1'000), {.pooling = pooling}), 0) << name_of(pooling);
+    EXPECT_EQ(changed(encoder, small_sentences(pooling == SentencePooling::mean ? 1'000 : 100), {.pooling = pooling}),
+              0)
+        << name_of(pooling);
 }
 
 TEST(SentenceEncoderBytes, DoNotDependOnTheBatchInBf16) {
   const PrecisionScope bf16(Precision::bf16);
   EXPECT_EQ(changed(small_encoder({.normalize = true}), small_sentences(300), {}), 0);
+}
+
+// fp32 is computed without oneDNN. Before AVX2 there is no fused multiply-add: there only the runs of one processor
+// agree.
+TEST(SentenceEncoderBytes, AreThoseOfAvx512WithAvx2) {
+  const SentenceEncoder encoder = small_encoder({.normalize = true});
+  const Sentences sentences = small_sentences(100);
+  const Tensor expected = encoder.encode(sentences);
+  for (const int64_t target : hwy::SupportedAndGeneratedTargets()) {
+    if (target != HWY_AVX2 && target != HWY_AVX3) continue;
+    hwy::SetSupportedTargetsForTest(target);
+    hwy::GetChosenTarget().Update(target);
+    const Tensor found = encoder.encode(sentences);
+    const int64_t changes = changed(encoder, sentences, {});
+    hwy::SetSupportedTargetsForTest(0);
+    hwy::GetChosenTarget().DeInit();
+    EXPECT_TRUE(same_bytes(found, expected)) << hwy::TargetName(target);
+    EXPECT_EQ(changes, 0) << hwy::TargetName(target);
+  }
 }
 
 TEST(SentenceEncoderBytes, EightThreadsWithOneModel) {
@@ -84,9 +107,8 @@ TEST(SentenceEncoderBytes, EightThreadsWithOneModel) {
   std::atomic<int> wrong = 0;
   std::vector<std::thread> threads;
   for (int i = 0; i < 8; ++i)
-    threads.emplace_back([&, i] {
-      wrong += !same_bytes(encoder.encode(sentences, {.batch_tokens = 50 << i}), expected);
-    });
+    threads.emplace_back(
+        [&, i] { wrong += !same_bytes(encoder.encode(sentences, {.batch_tokens = 50 << i}), expected); });
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(wrong, 0);
 }
@@ -96,7 +118,8 @@ TEST(SentenceEncoder, PoolsTheStatesOfItsTokens) {
   const SentenceEncoder encoder = small_encoder();
   const Sentences sentences = {"hello world", "a", "some words, and more words."};
   const Tensors states = encoder.encode_tokens(sentences);
-  const Tensor mean_vectors = encoder.encode(sentences), max_vectors = encoder.encode(sentences, {.pooling = SentencePooling::max});
+  const Tensor mean_vectors = encoder.encode(sentences),
+               max_vectors = encoder.encode(sentences, {.pooling = SentencePooling::max});
   const Tensor first = encoder.encode(sentences, {.pooling = SentencePooling::cls});
   const Tensor unit = encoder.encode(sentences, {.normalize = true});
   for (int64_t i = 0; i < 3; ++i) {
@@ -120,7 +143,8 @@ TEST(SentenceEncoder, LayersCountFromTheEmbeddings) {
   EXPECT_TRUE(same_bytes(encoder.encode_tokens({"hello"}, {}, 2)[0], last[0]));
   EXPECT_TRUE(same_bytes(encoder.encode_tokens({"hello"}, {}, 0)[0], encoder.encode_tokens({"hello"}, {}, -3)[0]));
   EXPECT_FALSE(same_bytes(encoder.encode_tokens({"hello"}, {}, 1)[0], last[0]));
-  EXPECT_NE(message_of([&] { encoder.encode_tokens({"hello"}, {}, 3); }).find("layer must be from -3 to 2"), std::string::npos);
+  EXPECT_NE(message_of([&] { encoder.encode_tokens({"hello"}, {}, 3); }).find("layer must be from -3 to 2"),
+            std::string::npos);
 }
 
 TEST(SentenceEncoder, LongAndOddTexts) {
@@ -131,13 +155,16 @@ TEST(SentenceEncoder, LongAndOddTexts) {
     return words;
   }();
   int64_t truncated = 0;
-  const Tensor vectors = encoder.encode({spaced, "", std::string("a\0b", 3), "\xff\xfe", long_text}, {.truncated = &truncated});
+  const Tensor vectors =
+      encoder.encode({spaced, "", std::string("a\0b", 3), "\xff\xfe", long_text}, {.truncated = &truncated});
   EXPECT_EQ(truncated, 1);  // the word of 500 letters is one [UNK]
   EXPECT_EQ(vectors.shape(), (Shape{5, 96}));
   EXPECT_TRUE(same_bytes(vectors[2], encoder.encode("ab")));  // a control character is dropped
   EXPECT_EQ(encoder.encode_tokens({spaced})[0].size(0), 16);
   EXPECT_EQ(encoder.encode_tokens({spaced}, {.max_length = 40})[0].size(0), 40);
-  EXPECT_NE(message_of([&] { encoder.encode({"a", spaced}, {.truncate = false}); }).find("sentence 1 has 52 tokens, more than 16"),
+  EXPECT_NE(message_of([&] {
+              encoder.encode({"a", spaced}, {.truncate = false});
+            }).find("sentence 1 has 52 tokens, more than 16"),
             std::string::npos);
   EXPECT_EQ(encoder.encode(Sentences{}).shape(), (Shape{0, 96}));
   encoder.train();
@@ -148,9 +175,9 @@ TEST(SentenceEncoder, TellsHowFarItIs) {
   const SentenceEncoder encoder = small_encoder();
   std::vector<int64_t> seen;
   encoder.encode(small_sentences(20), {.batch_tokens = 100, .progress = [&](int64_t done, int64_t total) {
-    EXPECT_EQ(total, 20);
-    seen.push_back(done);
-  }});
+                                         EXPECT_EQ(total, 20);
+                                         seen.push_back(done);
+                                       }});
   EXPECT_TRUE(std::is_sorted(seen.begin(), seen.end()));
   EXPECT_GT(seen.size(), 3u);
   EXPECT_EQ(seen.back(), 20);
@@ -204,12 +231,15 @@ TEST(SentenceFiles, ErrorsNameFileAndField) {
   };
   says("modules.json", "{}", "expected a list, found an object");
   says("modules.json", "[]", "expected a Transformer and a Pooling, found no module");
-  says("modules.json", R"([{"type": "sentence_transformers.models.CNN", "path": ""}])", "type: expected Transformer, Pooling");
+  says("modules.json", R"([{"type": "sentence_transformers.models.CNN", "path": ""}])",
+       "type: expected Transformer, Pooling");
   says("modules.json", R"([{"type": "a.Transformer", "path": "../up"}])", "path: expected a folder within the model's");
   says("modules.json", "[1]", "expected an object, found 1");
-  says("1_Pooling/config.json", R"({"word_embedding_dimension": 7})", "word_embedding_dimension: expected the hidden_size 96");
+  says("1_Pooling/config.json", R"({"word_embedding_dimension": 7})",
+       "word_embedding_dimension: expected the hidden_size 96");
   says("1_Pooling/config.json", R"({"pooling_mode_lasttoken": true})", "pooling_mode_lasttoken: expected false");
-  says("1_Pooling/config.json", R"({"pooling_mode_cls_token": true, "pooling_mode_max_tokens": true})", "one way of pooling");
+  says("1_Pooling/config.json", R"({"pooling_mode_cls_token": true, "pooling_mode_max_tokens": true})",
+       "one way of pooling");
   says("1_Pooling/config.json", "{}", "pooling_mode: expected cls, mean or max, found none");
   says("sentence_bert_config.json", R"({"max_seq_length": -1})", "max_seq_length: expected a whole number");
   says("vocab.txt", "hello\n", "[UNK]");
@@ -262,11 +292,10 @@ TEST_F(MiniLm, EveryElementOfTheReferenceWithinOneHundredThousandth) {
     EXPECT_EQ(std::vector<int64_t>(ids.begin(), ids.end()), text["ids"].get<std::vector<int64_t>>());
     const BertResult result = model.bert(tokens);
     const Tensor first = result.last_hidden_state[0], last = result.last_hidden_state[-1];
-    states = std::max({states, distance(first, text["hidden_row0_first8"]),
-                       distance(first.slice(0, -8), text["hidden_row0_last8"]),
-                       distance(last, text["hidden_last_row_first8"]),
-                       distance(last.slice(0, -8), text["hidden_last_row_last8"]),
-                       distance(result.pooler_output[0], text["pooler_output_first8"])});
+    states = std::max(
+        {states, distance(first, text["hidden_row0_first8"]), distance(first.slice(0, -8), text["hidden_row0_last8"]),
+         distance(last, text["hidden_last_row_first8"]), distance(last.slice(0, -8), text["hidden_last_row_last8"]),
+         distance(result.pooler_output[0], text["pooler_output_first8"])});
     vectors = std::max(vectors, distance(model.encode(sentence), text["embedding"]));
   }
   EXPECT_LE(states, 1e-5);
@@ -291,7 +320,8 @@ std::vector<double> ranks(const std::vector<double>& values) {
 
 double correlation(const std::vector<double>& a, const std::vector<double>& b) {
   const auto count = static_cast<double>(a.size());
-  const double mean_a = std::accumulate(a.begin(), a.end(), 0.0) / count, mean_b = std::accumulate(b.begin(), b.end(), 0.0) / count;
+  const double mean_a = std::accumulate(a.begin(), a.end(), 0.0) / count,
+               mean_b = std::accumulate(b.begin(), b.end(), 0.0) / count;
   double ab = 0, aa = 0, bb = 0;
   for (size_t i = 0; i < a.size(); ++i) {
     ab += (a[i] - mean_a) * (b[i] - mean_b);
