@@ -82,6 +82,7 @@
 #include "nn/text/wordpiece.h"
 #include "nn/train/checkpoint.h"
 #include "nn/train/interrupt.h"
+#include "nn/train/layer_activity.h"
 #include "nn/train/metrics.h"
 #include "nn/train/nearest_labels.h"
 #include "nn/train/progress.h"

@@ -60,6 +60,11 @@ Reconstructions reconstruct(const models::Autoencoder& model, const data::Labell
   found.floor = loss_of_the_mean(targets);
   found.spread = variance(found.images) / variance(targets);
   found.nearest = train::nearest_label_accuracy(found.codes, found.codes, images.labels);
+  if (found.has_collapsed()) {
+    const auto [some, labels] = loader.next();
+    const Tensor inputs = some.reshape({-1, pixels});
+    found.merged = train::where_inputs_merge(train::layer_activity(model, [&] { model(inputs); }));
+  }
   return found;
 }
 
@@ -67,7 +72,8 @@ void report(const Reconstructions& test, const data::Mnist& mnist, bool unit, Tr
   std::printf("Test loss: %.4f (the mean image for all of them: %.4f)\n", test.loss, test.floor);
   std::printf("Nearest code shows the same digit: %.2f %%\n", 100 * test.nearest);
   if (test.has_collapsed())
-    std::printf("Warning: the network has collapsed, every image becomes the mean image: %s\n", collapse_cause(unit));
+    std::printf("Warning: the network has collapsed, every image becomes the mean image: %s%s\n",
+                test.merged.empty() ? "" : (test.merged + "; ").c_str(), collapse_cause(unit));
   const double rate = training.images_per_second();
   std::printf("Data: %s%s\n",
               mnist.is_generated() ? "generated digits, for training and for the test" : mnist.name.c_str(),

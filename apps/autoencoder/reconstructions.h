@@ -16,9 +16,10 @@ struct Reconstructions {
   Tensor codes;   ///< f32 [N, 6]: what the encoder says, before the sigmoid
   Tensor images;  ///< f32 [N, 784]
   double loss = 0;
-  double floor = 0;    ///< the loss of the best single image, if it stood for all of them
-  double spread = 0;   ///< the variance of the reconstructions over that of the targets
-  double nearest = 0;  ///< how often the image with the nearest code shows the same digit
+  double floor = 0;         ///< the loss of the best single image, if it stood for all of them
+  double spread = 0;        ///< the variance of the reconstructions over that of the targets
+  double nearest = 0;       ///< how often the image with the nearest code shows the same digit
+  std::string merged = {};  ///< where in a collapsed network images become one (train::where_inputs_merge)
 
   /// True if every image becomes (nearly) the same one.
   bool has_collapsed() const { return spread < 1e-3; }

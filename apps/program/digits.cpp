@@ -31,7 +31,32 @@ double mean_cosine(const Tensor& a, const Tensor& b) {
   return mean(div(sum(mul(x, y), {1}), maximum(norms, full({}, 1e-300, {f64, cpu_device})))).item<double>();
 }
 
+/// Each image's embedding beside the one of the next image, the last one beside the first.
+double cosine_of_others(const Tensor& embeddings) {
+  const int64_t count = embeddings.size(0);
+  return mean_cosine(embeddings, cat({embeddings.slice(0, 1, count), embeddings.slice(0, 0, 1)}));
+}
+
 }  // namespace
+
+void DigitFlags::add_to(Program& program) {
+  program.option("--data", data,
+                 "MNIST's four files; if not given: $PERCALE_DATA, the cache, a download, or generated digits",
+                 "DIR|generated");
+  program.option("--epochs", epochs, "how often to see every image; 0 only looks at the weights of --load");
+  program.option("--batch", batch, "images a step", 1, 60'000);
+  program.option("--lr", lr, "Adam's learning rate", 0, 1e6);
+  program.option("--embeddings", embeddings, "write the embeddings of the test images, a row each in their order",
+                 "FILE.npy");
+  program.flag("--robustness", robustness,
+               "show accuracy and embeddings when the test images are moved by a pixel or noisy");
+  program.training_flags();
+  program.check([this](const Settings& settings) {
+    if (epochs == 0 && settings.load.empty() && !settings.resume)
+      throw UsageError("--epochs 0 looks at weights: add --load FILE");
+    if (!embeddings.empty()) require_writable("--embeddings", embeddings);
+  });
+}
 
 data::Mnist load_digits(const std::string& folder, const Settings& settings) {
   return data::load_mnist({.folder = folder,
@@ -40,10 +65,10 @@ data::Mnist load_digits(const std::string& folder, const Settings& settings) {
                            .progress = !settings.quiet});
 }
 
-std::string arguments_of(const data::Mnist& mnist, int64_t batch, double lr, const Settings& settings) {
+std::string arguments_of(const data::Mnist& mnist, const DigitFlags& flags, const Settings& settings) {
   char rate[32];
-  std::snprintf(rate, sizeof rate, "%.17g", lr);
-  return "--batch " + std::to_string(batch) + " --lr " + rate + " --seed " + std::to_string(settings.seed) +
+  std::snprintf(rate, sizeof rate, "%.17g", flags.lr);
+  return "--batch " + std::to_string(flags.batch) + " --lr " + rate + " --seed " + std::to_string(settings.seed) +
          " --precision " + text(settings.precision) + ", " + std::to_string(mnist.train.count()) +
          (mnist.is_generated() ? " generated" : "") + " images";
 }
@@ -68,11 +93,15 @@ train::Metrics report_robustness(const data::LabelledImages& images, uint64_t se
     cosine += numbers.second / 4;
   }
   const auto noisy = row("noise of 10 %", with_noise(images.images, seed));
+  const double others = cosine_of_others(plain.embeddings);
+  std::printf("%-20s %9s %8.4f\n", "another image", "-", others);
+  if (others > 0.99) std::printf("Embeddings of different images are as alike: these cosines say nothing here.\n");
   std::fflush(stdout);
   return {{"shifted_accuracy", accuracy},
           {"shifted_cosine", cosine},
           {"noisy_accuracy", noisy.first},
-          {"noisy_cosine", noisy.second}};
+          {"noisy_cosine", noisy.second},
+          {"other_cosine", others}};
 }
 
 }  // namespace percale::apps

@@ -45,7 +45,8 @@ TEST(Autoencoder, PrintsTheTutorialsLinesAndSaysThatItHasCollapsed) {
       "Training complete!\n"
       "Test loss: \\d\\.\\d{4} \\(the mean image for all of them: \\d\\.\\d{4}\\)\n"
       "Nearest code shows the same digit: \\d+\\.\\d\\d %\n"
-      "Warning: the network has collapsed[^\n]*sigmoid cannot reach[^\n]*--target unit[^\n]*\n"
+      "Warning: the network has collapsed[^\n]*(units of \\w+\\.\\d|gives every input the same)[^\n]*; [^\n]*sigmoid "
+      "cannot reach[^\n]*--target unit[^\n]*\n"
       "[^\n]*images/s[^\n]*\n");
   EXPECT_TRUE(std::regex_match(ran.out, lines)) << ran.out;
   const auto final = nlohmann::json::parse(last_line(io::read_file(folder / "m.jsonl")));
@@ -59,6 +60,7 @@ TEST(Autoencoder, UnitTargetsAreWithinReachAndAllIsWritten) {
                          folder / "p.png", "--embeddings", folder / "e.npy", "--robustness"});
   ASSERT_EQ(ran.code, 0) << ran.error;
   EXPECT_NE(ran.out.find("one pixel left"), std::string::npos);
+  EXPECT_NE(ran.out.find("another image"), std::string::npos);
   EXPECT_EQ(io::read_file(folder / "p.png").substr(0, 4), "\x89PNG");
   EXPECT_EQ(io::load_npy(folder / "e.npy").shape(), Shape({300, 6}));
   const auto final = nlohmann::json::parse(last_line(io::read_file(folder / "m.jsonl")));
@@ -70,6 +72,14 @@ TEST(Autoencoder, UnitTargetsAreWithinReachAndAllIsWritten) {
   }
   for (const char* key : {"shifted_accuracy", "noisy_accuracy", "nearest_code_accuracy"})
     EXPECT_GT(final[key].get<double>(), 0.05) << key;
+}
+
+TEST(Autoencoder, CosinesOfACollapsedNetAreNoPraise) {
+  const Folder folder;
+  const Ran ran = train({"--epochs", "1", "--lr", "0.2", "--robustness", "--metrics", folder / "m.jsonl"});
+  ASSERT_EQ(ran.code, 0) << ran.error;
+  EXPECT_NE(ran.out.find("these cosines say nothing here"), std::string::npos) << ran.out;
+  EXPECT_GT(nlohmann::json::parse(last_line(io::read_file(folder / "m.jsonl")))["other_cosine"].get<double>(), 0.99);
 }
 
 TEST(Autoencoder, SameSeedSameBytesAndResumedToo) {
