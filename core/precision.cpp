@@ -13,6 +13,7 @@ std::string text(Precision precision) {
   switch (precision) {
     case Precision::tf32: return "tf32";
     case Precision::bf16: return "bf16";
+    case Precision::int8: return "int8";
     case Precision::fp32: break;
   }
   return "fp32";
@@ -21,6 +22,14 @@ std::string text(Precision precision) {
 Precision current_precision() { return precision_now; }
 
 std::string reason_without(Precision precision, Device device) {
+  if (precision == Precision::int8) {
+    if (device.is_cuda()) return "layers are computed in 8-bit integers on the CPU only; use --precision bf16";
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx512vnni")) return {};
+#endif
+    return "this processor has no products of 8-bit integers (AVX512-VNNI), and without them int8 is slower than fp32; "
+           "use --precision fp32";
+  }
   if (precision != Precision::bf16 || device.is_cuda()) return {};
 #if defined(__x86_64__)
   if (__builtin_cpu_supports("avx512bf16")) return {};  // processors with AMX have it too

@@ -173,7 +173,8 @@ struct Program::State {
       throw Error("--device " + device + ": " + reason_without_cuda() + "; --device cpu computes without");
     if (threads > 0) cpu::set_num_threads(static_cast<int>(threads));
     settings.threads = cpu::num_threads();
-    settings.precision = precision == "bf16"   ? Precision::bf16
+    settings.precision = precision == "int8"   ? Precision::int8
+                         : precision == "bf16" ? Precision::bf16
                          : precision == "tf32" ? Precision::tf32
                                                : Precision::fp32;
     settings.seed = static_cast<uint64_t>(seed);
@@ -285,7 +286,8 @@ int Program::run(int argc, char** argv, const std::function<void(const Settings&
   Settings& settings = state.settings;
   state.group = "device";
   choice("--device", state.device, "where to compute; auto: the GPU if there is one", {"auto", "cpu", "cuda"});
-  choice("--precision", state.precision, "of products and convolutions", {"fp32", "tf32", "bf16"});
+  choice("--precision", state.precision, "of products and convolutions; int8: linear layers without gradients",
+         {"fp32", "tf32", "bf16", "int8"});
   option("--seed", state.seed, "the same seed gives the same bytes");
   option("--threads", state.threads, "threads on the CPU; 0: all processors", 0, 1024);
   if (state.trains)

@@ -6,6 +6,7 @@
 #include "../../core/trace.h"
 #include "../common/rounded_weight.h"
 #include "../fill/fill.h"
+#include "../linear_int8/linear_int8.h"
 #include "../matmul/matmul.h"
 #include "linear_twins.h"
 
@@ -76,6 +77,9 @@ Tensor checked_layer(const char* operation, const Tensor& x, const Tensor& weigh
     require(bias.dtype() == x.dtype(), operation, "bias must be {} as x, got {}", x.dtype(), bias.dtype());
   }
   require_same_device(operation, {&x, &weight, &bias});
+  if (current_precision() == Precision::int8 && x.dtype() == f32 && x.device().is_cpu() && x.size(-1) <= most_int8_inputs &&
+      !should_record({x, weight, bias}))
+    return linear_int8(x, quantise_rows(weight), bias, relu);
   Shape shape = x.shape();
   shape[shape.rank() - 1] = weight.size(0);
   const int64_t rows = x.size(-1) ? x.numel() / x.size(-1) : shape.numel() / std::max<int64_t>(weight.size(0), 1);

@@ -8,7 +8,8 @@ namespace percale {
 /// x W^T + b for `x` [..., in], `weight` [out, in] and `bias` [out] (undefined: none): the result is [..., out].
 ///
 /// f32, f64, f16 or bf16, the same throughout; the 16-bit ones are summed in f32. Under a PrecisionGuard of bf16, f32 operands
-/// are rounded and so is the result. Errors: shapes that do not fit, different dtypes or devices.
+/// are rounded and so is the result; under one of int8 a layer of f32 on the CPU that records no gradient is computed in 8-bit
+/// integers (linear_int8). Errors: shapes that do not fit, different dtypes or devices.
 ///
 /// On the CPU a row of the result has the same bytes whatever other rows stand beside it, however many threads compute it, with
 /// AVX2 and with AVX-512. In inference the weights of batches of 8 rows and more are packed once a version
