@@ -1,8 +1,10 @@
 // Words become vectors: each learns to predict the words that stand around it in a text, against noise words that do
-// not. What stands in the same places ends up near: dog nearer to cat than to airplane.
+// not; or the words before predict the next. What stands in the same places ends up near: dog nearer to cat than to
+// airplane.
 #include "program/training.h"
 #include "word_vectors/answers.h"
 #include "word_vectors/corpus.h"
+#include "word_vectors/next_word.h"
 
 using namespace percale;
 
@@ -23,13 +25,14 @@ int main(int argc, char** argv) {
     const apps::Corpus corpus = apps::load_corpus(flags, settings);
     if (!flags.vocabulary.empty()) corpus.vocabulary.save(flags.vocabulary);
     if (!flags.ids.empty()) apps::print_ids(corpus.vocabulary, flags.ids);
+    if (flags.is_next_word()) return apps::learn_next_word(corpus, flags, settings);
 
     const Tensor text = corpus.text.pieces.to(settings.device);
     data::DataLoader pieces(arange(text.size(0)), {.batch_size = 1, .device = settings.device});
     auto model = models::Word2Vec(corpus.vocabulary, flags.model_options()).to(settings.device);
-    optim::SGD optimizer(model.parameters(), {.lr = flags.lr});
+    optim::SGD optimizer(model.parameters(), {.lr = flags.rate()});
     optim::LinearLR decay(optimizer, {.start_factor = 1,
-                                      .end_factor = 1e-4 / flags.lr,
+                                      .end_factor = 1e-4 / flags.rate(),
                                       .total_iters = std::max<int64_t>(1, flags.epochs * pieces.steps())});
 
     apps::Training training(settings, flags.epochs, model, optimizer, pieces, flags.arguments(settings));

@@ -28,6 +28,14 @@ language::Vocabulary count(const io::Source& source, const WordFlags& flags, con
   return language::Vocabulary(std::move(counts));
 }
 
+/// What is held out: --valid, or for generated sentences others, a tenth as many; none for a text alone.
+std::unique_ptr<io::Source> valid_source(const WordFlags& flags, const Settings& settings, std::string& sentences) {
+  if (!flags.valid.empty()) return std::make_unique<io::Source>(flags.valid);
+  if (!flags.is_generated()) return nullptr;
+  sentences = language::generated_sentences(std::max<int64_t>(1, flags.sentences / 10), settings.seed + 1);
+  return std::make_unique<io::Source>(sentences, "other generated sentences");
+}
+
 std::string counted(double number) { return picture::number(number, 0); }
 
 }  // namespace
@@ -37,12 +45,20 @@ Corpus load_corpus(const WordFlags& flags, const Settings& settings) {
   if (flags.is_generated()) sentences = language::generated_sentences(flags.sentences, settings.seed);
   const auto source = flags.is_generated() ? std::make_unique<io::Source>(sentences, "generated sentences")
                                            : std::make_unique<io::Source>(flags.text);
-  Corpus corpus{.vocabulary = count(*source, flags, settings), .text = {}, .name = source->name()};
-  corpus.text = language::encode_text(*source, corpus.vocabulary, {.lower = flags.lower, .drop = flags.drop});
+  Corpus corpus{.vocabulary = count(*source, flags, settings), .name = source->name()};
+  const language::TextOptions options{.lower = flags.lower, .drop = flags.drop};
   if (corpus.vocabulary.others() < 2)
     throw Error(source->name() + ": the only word in the dictionary is " + corpus.vocabulary.word(0) +
                 "; see --min-count");
-  note(settings, counted(static_cast<double>(corpus.text.words)) + " words of " + source->name() + ", " +
+  if (flags.is_next_word()) {
+    corpus.lines = language::encode_lines(*source, corpus.vocabulary, options);
+    if (const auto other = valid_source(flags, settings, sentences))
+      corpus.valid = language::encode_lines(*other, corpus.vocabulary, options);
+  } else {
+    corpus.text = language::encode_text(*source, corpus.vocabulary, options);
+  }
+  const int64_t words = flags.is_next_word() ? corpus.lines.size(0) : corpus.text.words;
+  note(settings, counted(static_cast<double>(words)) + " words of " + source->name() + ", " +
                      counted(static_cast<double>(corpus.vocabulary.others())) + " in the dictionary");
   return corpus;
 }

@@ -7,8 +7,10 @@ namespace percale::apps {
 
 struct Corpus {
   language::Vocabulary vocabulary;
-  language::EncodedText text;
-  std::string name;  ///< what it is, for the last line
+  language::EncodedText text = {};  ///< in pieces, for word2vec;
+  Tensor lines = {};                ///< or as encode_lines gives it, for the next word,
+  Tensor valid = {};                ///< and so the text that is not learnt; undefined if there is none
+  std::string name;                 ///< what it is, for the last line
 
   double words_a_piece() const { return static_cast<double>(text.words) / static_cast<double>(text.pieces.size(0)); }
 };

@@ -12,20 +12,27 @@ void WordFlags::add_to(Program& program) {
   program.option("--text", text,
                  "a UTF-8 text with a sentence a line, words between spaces; if not given: generated sentences",
                  "FILE");
-  program.choice("--model", model, "a word predicts each word around it, or their mean predicts it",
-                 {"skip-gram", "cbow"});
+  program.choice("--model", model,
+                 "a word predicts each word around it, or their mean predicts it; or the words before predict the next",
+                 {"skip-gram", "cbow", "next-word"});
   program.option("--dim", dim, "numbers a vector", 1, 65'536);
-  program.option("--window", window, "words on each side that count, at most", 1, 1000);
+  program.option("--window", window, "words on each side that count, at most; words before the next", 1, 1000);
   program.option("--negative", negative, "noise words a centre", 1, 1000);
   program.option("--sample", sample,
                  "pass over words above this share of the text, the oftener the more frequent; 0: never", 0, 1);
   program.option("--min-count", min_count, "leave out words that stand there less often", 1);
   program.option("--words", words, "and all but the most frequent ones", 1, 1 << 30);
   program.option("--epochs", epochs, "how often to read the text");
-  program.option("--lr", lr, "learning rate at the start; it falls to 0.0001", 1e-4, 1e3);
+  program.option("--lr", lr, "learning rate at the start, falling; 0: 0.025, or Adam's 0.002 for the next word", 0,
+                 1e3);
   program.flag("--lower", lower, "fold the text to lower case");
   program.option("--drop", drop, "words to pass over", "WORD...");
   program.flag("--fast", fast, "lock-free on the CPU: faster, other bytes each run");
+  program.option("--hidden", hidden, "next word: units between the words before and the next", 1, 65'536);
+  program.option("--samples", samples, "next word: noise words a step, for a softmax over many words", 1, 1 << 24);
+  program.option("--dropout", dropout, "next word: what part of vectors and units is left out in learning", 0, 1);
+  program.option("--valid", valid, "next word: a text that is not learnt, whose perplexity is told", "FILE");
+  program.option("--next", next, "print the five words that most probably come after these", "WORDS");
   program.option("--sentences", sentences, "how many to generate without --text", 1, 100'000'000);
   program.option("--vectors", vectors,
                  "read these vectors (word2vec .bin or .txt, .safetensors, .npy) and learn nothing", "FILE");
@@ -50,12 +57,15 @@ void WordFlags::check() const {
     throw UsageError("--ids needs a dictionary: it goes with --text, not with --vectors");
   if (!vectors.empty() && !vocabulary.empty())
     throw UsageError("--vocabulary needs a text to count: it does not go with --vectors");
+  if (!is_next_word() && (!next.empty() || !valid.empty()))
+    throw UsageError(std::string(next.empty() ? "--valid" : "--next") + " goes with --model next-word");
   if (!output.empty()) {
     language::require_known_ending(output);
     require_writable("--output", output);
   }
   if (!vocabulary.empty()) require_writable("--vocabulary", vocabulary);
-  std::vector<std::pair<const char*, std::string>> read = {{"--text", text}, {"--vectors", vectors}};
+  std::vector<std::pair<const char*, std::string>> read = {
+      {"--text", text}, {"--vectors", vectors}, {"--valid", valid}};
   for (const std::string& file : evaluate) read.emplace_back("--evaluate", file);
   for (const auto& [flag, file] : read)
     if (!file.empty() && access(file.c_str(), R_OK) != 0)
@@ -71,12 +81,17 @@ models::Word2VecOptions WordFlags::model_options() const {
                    .fast = fast}};
 }
 
+models::NextWordOptions WordFlags::next_word_options() const {
+  return {.width = dim, .context = window, .hidden = hidden, .samples = samples, .dropout = dropout};
+}
+
 std::string WordFlags::arguments(const Settings& settings) const {
   std::ostringstream line;
   line.precision(17);
   line << "--model " << model << " --dim " << dim << " --window " << window << " --negative " << negative
-       << " --sample " << sample << " --min-count " << min_count << " --words " << words << " --lr " << lr << " --seed "
-       << settings.seed;
+       << " --sample " << sample << " --min-count " << min_count << " --words " << words << " --lr " << rate()
+       << " --seed " << settings.seed;
+  if (is_next_word()) line << " --hidden " << hidden << " --samples " << samples << " --dropout " << dropout;
   if (lower) line << " --lower";
   for (const std::string& word : drop) line << " --drop " << word;
   if (is_generated())

@@ -13,8 +13,12 @@ struct WordFlags {
   std::string text, model = "skip-gram";
   std::vector<std::string> drop;
   int64_t dim = 128, window = 5, negative = 5, min_count = 5, words = 100'000, epochs = 5, sentences = 20'000;
-  double sample = 1e-3, lr = 0.025;
+  double sample = 1e-3, lr = 0;
   bool lower = false, fast = false;
+  // Of the next word alone.
+  int64_t hidden = 256, samples = 1024;
+  double dropout = 0.2;
+  std::string valid, next;
   // What to do with the result.
   std::string vectors, output, vocabulary, ids, nearest, distance = "cosine";
   std::vector<std::string> evaluate, closer, analogy;
@@ -25,7 +29,11 @@ struct WordFlags {
   void check() const;
 
   bool is_generated() const { return text.empty(); }
+  bool is_next_word() const { return model == "next-word"; }
+  /// The learning rate at the start: --lr, or what the model's optimizer likes.
+  double rate() const { return lr > 0 ? lr : is_next_word() ? 0.002 : 0.025; }
   models::Word2VecOptions model_options() const;
+  models::NextWordOptions next_word_options() const;
   /// What decides the result of a run, for its checkpoints.
   std::string arguments(const Settings& settings) const;
 };

@@ -25,4 +25,8 @@ struct EncodedText {
 /// Reads a text on all threads. Words that are not in the dictionary are left out, as word2vec does.
 EncodedText encode_text(const io::Source& text, const Vocabulary& vocabulary, const TextOptions& options = {});
 
+/// The whole text in one row, i32 [count]: words that are not in the dictionary are vocabulary.others(), the end of a
+/// line is vocabulary.size(). What a model of the next word learns from.
+Tensor encode_lines(const io::Source& text, const Vocabulary& vocabulary, const TextOptions& options = {});
+
 }  // namespace percale::language

@@ -2,6 +2,7 @@
 // mistakes.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -102,6 +103,24 @@ TEST(WordVectorsProgram, ReadsATextAndFoldsAndDropsWords) {
   EXPECT_EQ(ran.out, "hello world moon -> 0, 1, 4\n");
 }
 
+TEST(WordVectorsProgram, PredictsTheNextWord) {
+  const Folder folder;
+  const Ran ran = run({"--model", "next-word", "--epochs", "2", "--lr", "0.01", "--samples", "20", "--next", "the cat",
+                       "--metrics", folder / "metrics.jsonl", "--threads", "1", "--save", folder / "1.safetensors"});
+  ASSERT_EQ(ran.code, 0) << ran.error;
+  EXPECT_NE(ran.out.find("words that were not learnt\nafter the cat:\n    "), std::string::npos) << ran.out;
+  EXPECT_EQ(std::count(ran.out.begin(), ran.out.end(), '\n'), 8) << ran.out;  // perplexity, head, five words, dog
+  const nlohmann::json metrics = last_line(folder / "metrics.jsonl");
+  EXPECT_LT(metrics["perplexity"].get<double>(), 20);  // 90 words, of which a few fit
+  EXPECT_GT(metrics["valid_words"].get<int>(), 1000);
+  EXPECT_GT(metrics["words_per_s"].get<double>(), 0);
+  ASSERT_EQ(run({"--model", "next-word", "--epochs", "2", "--lr", "0.01", "--samples", "20", "--threads", "2", "--save",
+                 folder / "2.safetensors"})
+                .code,
+            0);
+  EXPECT_EQ(contents(folder / "1.safetensors"), contents(folder / "2.safetensors"));
+}
+
 void expect_refused(const std::vector<std::string>& arguments, int code, const std::string& says) {
   const Ran ran = run_program("word_vectors", arguments);
   EXPECT_EQ(ran.code, code) << ran.error;
@@ -125,6 +144,7 @@ TEST(WordVectorsProgram, MistakesAreOneClearLine) {
   expect_refused({"--vectors", folder / "lying.bin"}, 1, "the header says 9 words of 9 numbers");
   expect_refused({"--words", "0"}, 2, "--words: must be at least 1");
   expect_refused({"--closer", "dog", "cat"}, 2, "--closer: expected three words, got 2");
+  expect_refused({"--next", "the cat"}, 2, "--next goes with --model next-word");
   expect_refused({"--output", folder / "words.csv"}, 1, "expected a file .bin or .txt");
   expect_refused({"--text", folder / "one", "--vectors", folder / "lying.bin"}, 2, "give one");
   write(folder / "two.txt", "2 1\ndog 1\ncat 2\n");
