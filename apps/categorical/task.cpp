@@ -7,18 +7,6 @@
 namespace percale::apps {
 namespace {
 
-constexpr int64_t split_epoch = int64_t{1} << 40;  // no epoch of training: its order is the split's own
-
-/// Rows held out, and the others, each in the order of the table.
-std::pair<std::vector<int64_t>, std::vector<int64_t>> split(int64_t count, uint64_t seed) {
-  const Tensor order = data::shuffled_order(count, seed, split_epoch);
-  const int64_t* rows = order.data<int64_t>();
-  std::vector<int64_t> test(rows, rows + count / 5), train(rows + count / 5, rows + count);
-  std::sort(test.begin(), test.end());
-  std::sort(train.begin(), train.end());
-  return {test, train};
-}
-
 /// What is right on the held-out rows for who knows the majority class, or the mean, of the others.
 void measure_baseline(Task& task) {
   const Tensor train = task.train.targets.to(cpu_device), test = task.test.targets.to(cpu_device);
@@ -76,7 +64,7 @@ Task make_task(const data::Table& whole, const CategoricalOptions& options, cons
                 ", found " + std::to_string(present.size()));
   task.left_out = whole.rows() - static_cast<int64_t>(present.size());
   const data::Table table = task.left_out == 0 ? whole : data::select_rows(whole, present);
-  const auto [test, train] = split(table.rows(), settings.seed);
+  const auto [train, _, test] = data::split_rows(table.rows(), 0, table.rows() / 5, settings.seed);
   if (!schema) task.schema.fit(table, train);
   const Rows all = with_targets(task.schema, table, cpu_device);
   const auto part = [&](const std::vector<int64_t>& rows) {

@@ -28,9 +28,10 @@ class Help : public CLI::Formatter {
     text += "\n";
     for (const CLI::Option* word : positional) text += line(word->get_name(), word->get_description());
     for (const std::string& group : app->get_groups()) {
-      text += "\n" + group + ":\n";
-      for (const CLI::Option* option :
-           app->get_options([&](const CLI::Option* o) { return o->get_group() == group && o->nonpositional(); }))
+      const auto options =
+          app->get_options([&](const CLI::Option* o) { return o->get_group() == group && o->nonpositional(); });
+      if (!options.empty()) text += "\n" + group + ":\n";
+      for (const CLI::Option* option : options)
         text += line(option->get_name(false, true) + (option->get_type_size() ? " " + option->get_type_name() : ""),
                      option->get_description() +
                          (option->get_default_str().empty() ? "" : " [" + option->get_default_str() + "]"));
@@ -233,6 +234,18 @@ void Program::option(const std::string& flag, double& value, const std::string& 
               [=, &value](const std::string& given) { value = parse_number(flag, given, least, most); });
 }
 
+void Program::option(const std::string& flag, std::optional<int64_t>& value, const std::string& help, int64_t least,
+                     int64_t most) {
+  state_->add(flag, help, "N", "",
+              [=, &value](const std::string& given) { value = parse_number(flag, given, least, most); });
+}
+
+void Program::option(const std::string& flag, std::optional<double>& value, const std::string& help, double least,
+                     double most) {
+  state_->add(flag, help, "X", "",
+              [=, &value](const std::string& given) { value = parse_number(flag, given, least, most); });
+}
+
 void Program::option(const std::string& flag, std::string& value, const std::string& help, const std::string& kind) {
   state_->add(flag, help, kind, value, [=, &value](const std::string& given) {
     if (given.empty()) throw CLI::ValidationError(flag + ": the value is empty");
@@ -345,6 +358,12 @@ void note(const Settings& settings, const std::string& line) {
   if (settings.quiet) return;
   std::cout.flush();
   std::fprintf(stderr, "%s\n", one_line(line).c_str());
+}
+
+void note_truncated(int64_t truncated, size_t texts, int64_t most, const Settings& settings) {
+  if (truncated > 0)
+    note(settings, std::to_string(truncated) + " of " + std::to_string(texts) + " texts: cut to " +
+                       std::to_string(most) + " tokens (--no-truncate makes it an error)");
 }
 
 }  // namespace percale::apps

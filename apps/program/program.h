@@ -62,10 +62,16 @@ class Program {
   void option(const std::string& flag, int64_t& value, const std::string& help, int64_t least = 0,
               int64_t most = INT64_MAX);
   void option(const std::string& flag, double& value, const std::string& help, double least = 0, double most = 1e300);
+  /// As above, of a flag whose default depends on others: nothing if it is not given.
+  void option(const std::string& flag, std::optional<int64_t>& value, const std::string& help, int64_t least = 0,
+              int64_t most = INT64_MAX);
+  void option(const std::string& flag, std::optional<double>& value, const std::string& help, double least = 0,
+              double most = 1e300);
   /// `kind` names the value in the help: FILE, DIR.
   void option(const std::string& flag, std::string& value, const std::string& help, const std::string& kind);
   /// A flag with one value or more: all that follow up to the next flag.
-  void option(const std::string& flag, std::vector<std::string>& values, const std::string& help, const std::string& kind);
+  void option(const std::string& flag, std::vector<std::string>& values, const std::string& help,
+              const std::string& kind);
   /// One of `choices`.
   void choice(const std::string& flag, std::string& value, const std::string& help, std::vector<std::string> choices);
   void flag(const std::string& flag, bool& value, const std::string& help);
@@ -91,6 +97,9 @@ void require_writable(const std::string& flag, const std::string& path);
 
 /// One line on stderr that is no result: where it computes, that it resumes. Silent under --quiet.
 void note(const Settings& settings, const std::string& line);
+
+/// One line where `truncated` of so many texts were cut to `most` tokens.
+void note_truncated(int64_t truncated, size_t texts, int64_t most, const Settings& settings);
 
 /// The one of `known` that is spelt most like `given`, or empty if none is near.
 std::string nearest(const std::string& given, const std::vector<std::string>& known);

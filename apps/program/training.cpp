@@ -84,6 +84,10 @@ struct Training::State {
   double mean_loss = NAN;                                ///< of the last whole epoch
   Tensor loss = full({1}, NAN);                          ///< of the last batch
   bool shows_last_loss = false;
+  std::function<std::string(int64_t, double)> epoch_line = {};
+  std::function<double()> score = {};  ///< of keep_best
+  int64_t patience = 0;
+  train::BestWeights best = {};
   int64_t rows = 0;    ///< learnt from by this process,
   double seconds = 0;  ///< and how long that took
 
@@ -94,16 +98,6 @@ struct Training::State {
 
   /// Steps since the very beginning.
   int64_t step() const { return loader.epoch() * loader.steps() + loader.step(); }
-
-  void load_weights() {
-    try {
-      model.load_state_dict(io::load_safetensors(settings.load).tensors);
-    } catch (const Error& error) {
-      const std::string message = error.what();
-      if (message.find(settings.load) != std::string::npos) throw;
-      throw Error("--load " + settings.load + ": " + message);
-    }
-  }
 
   void resume() {
     if (!std::filesystem::exists(settings.checkpoint))
@@ -119,19 +113,26 @@ struct Training::State {
     if (const auto mean = checkpoint.numbers.find("mean_loss"); mean != checkpoint.numbers.end())
       mean_loss = mean->second;
     if (const auto last = checkpoint.numbers.find("loss"); last != checkpoint.numbers.end()) loss.fill_(last->second);
+    best.weights = checkpoint.best;
+    if (const auto score = checkpoint.numbers.find("best_score"); score != checkpoint.numbers.end())
+      best.score = score->second;
+    if (const auto since = checkpoint.numbers.find("best_since"); since != checkpoint.numbers.end())
+      best.since = static_cast<int64_t>(since->second);
     note(settings, "resuming at step " + std::to_string(step()) + " of " + std::to_string(epochs * loader.steps()));
   }
 
   void save_checkpoint() {
     const TraceRange range("checkpoint");
-    train::save_checkpoint(
-        settings.checkpoint,
-        {.model = model.state_dict(),
-         .optimizer = optimizer.state_dict(),
-         .random = random_state(settings.device),
-         .position = loader.position(),
-         .arguments = arguments,
-         .numbers = {{"loss_sum", loss_sum.item<double>()}, {"mean_loss", mean_loss}, {"loss", loss.item<double>()}}});
+    std::map<std::string, double> numbers = {
+        {"loss_sum", loss_sum.item<double>()}, {"mean_loss", mean_loss}, {"loss", loss.item<double>()}};
+    if (score) numbers.insert({{"best_score", best.score}, {"best_since", static_cast<double>(best.since)}});
+    train::save_checkpoint(settings.checkpoint, {.model = model.state_dict(),
+                                                 .optimizer = optimizer.state_dict(),
+                                                 .best = best.weights,
+                                                 .random = random_state(settings.device),
+                                                 .position = loader.position(),
+                                                 .arguments = arguments,
+                                                 .numbers = std::move(numbers)});
   }
 
   /// One batch: gathered, learnt from, its loss added up.
@@ -193,19 +194,27 @@ struct Training::State {
     seconds += seconds_since(start);
   }
 
-  void run_epoch(const Step& body) {
-    const int64_t epoch = loader.epoch() + 1, rows_before = rows;
-    const double seconds_before = seconds;
-    const TraceRange range("epoch " + std::to_string(epoch));
-    run_steps(body);
+  std::string line_of(int64_t epoch) {
+    if (epoch_line) return epoch_line(epoch, mean_loss);
     char line[96];
     const int length = std::snprintf(line, sizeof line, "Epoch [%lld/%lld], Loss: %.4f", static_cast<long long>(epoch),
                                      static_cast<long long>(epochs), shows_last_loss ? loss.item<double>() : mean_loss);
     if (shows_last_loss)
       std::snprintf(line + length, sizeof line - static_cast<size_t>(length), " (mean of the epoch: %.4f)", mean_loss);
+    return line;
+  }
+
+  bool is_over() const { return loader.epoch() >= epochs || (score && best.since >= patience); }
+
+  void run_epoch(const Step& body) {
+    const int64_t epoch = loader.epoch() + 1, rows_before = rows;
+    const double seconds_before = seconds;
+    const TraceRange range("epoch " + std::to_string(epoch));
+    run_steps(body);
     bar->clear();
-    if (!settings.quiet) bar->print(line);
+    if (!settings.quiet) bar->print(line_of(epoch));
     loader.start_epoch(epoch);
+    if (score) best.see(score(), model);
     if (!metrics) return;
     train::Metrics fields = {{"epoch", epoch}, {"loss", mean_loss}, {"last_loss", loss.item<double>()}};
     if (measure) fields.push_back({measure_name, measure()});
@@ -214,10 +223,20 @@ struct Training::State {
   }
 };
 
+void load_weights(const Settings& settings, const nn::Module& model) {
+  try {
+    model.load_state_dict(io::load_safetensors(settings.load).tensors);
+  } catch (const Error& error) {
+    const std::string message = error.what();
+    if (message.find(settings.load) != std::string::npos) throw;
+    throw Error("--load " + settings.load + ": " + message);
+  }
+}
+
 Training::Training(const Settings& settings, int64_t epochs, const nn::Module& model, optim::Optimizer& optimizer,
                    data::DataLoader& loader, std::string arguments)
     : state_(new State{settings, epochs, model, optimizer, loader, std::move(arguments)}) {
-  if (!settings.load.empty()) state_->load_weights();
+  if (!settings.load.empty()) load_weights(settings, model);
   if (settings.resume) state_->resume();
   if (!settings.metrics.empty())
     state_->metrics = std::make_unique<train::MetricsFile>(settings.metrics, loader.epoch());
@@ -232,6 +251,15 @@ void Training::measure_epochs(std::function<double()> measure, std::string name)
 
 void Training::show_last_loss() { state_->shows_last_loss = true; }
 
+void Training::show_epochs_as(std::function<std::string(int64_t, double)> line) {
+  state_->epoch_line = std::move(line);
+}
+
+void Training::keep_best(std::function<double()> score, int64_t patience) {
+  state_->score = std::move(score);
+  state_->patience = patience;
+}
+
 void Training::count_in(std::string unit, double each) {
   state_->unit = std::move(unit);
   state_->each = each;
@@ -245,12 +273,13 @@ void Training::run(const Step& step) {
   State& state = *state_;
   const train::InterruptGuard guard;
   note(state.settings, state.settings.where);
-  const bool trains = state.loader.epoch() < state.epochs;
-  while (state.loader.epoch() < state.epochs) state.run_epoch(step);
+  const bool trains = !state.is_over();
+  while (!state.is_over()) state.run_epoch(step);
   state.captured.clear();
   state.window.close();
   if (trains && !state.settings.quiet) std::cout << "Training complete!" << std::endl;
   if (trains && !state.settings.checkpoint.empty()) state.save_checkpoint();
+  if (!state.best.weights.empty()) state.model.load_state_dict(state.best.weights);
   if (!state.settings.save.empty()) io::save_safetensors(state.settings.save, state.model.state_dict(), state.weights);
 }
 
@@ -258,7 +287,7 @@ void Training::finish(train::Metrics numbers) {
   if (!state_->metrics) return;
   numbers.push_back({"loss", state_->mean_loss});
   numbers.push_back({state_->unit + "_per_s", images_per_second()});
-  numbers.push_back({"epochs", state_->epochs});
+  numbers.push_back({"epochs", state_->loader.epoch()});
   numbers.push_back({"device", text(state_->settings.device)});
   numbers.push_back({"precision", text(state_->settings.precision)});
   numbers.push_back({"seed", state_->settings.seed});

@@ -9,6 +9,9 @@
 
 namespace percale::apps {
 
+/// Takes up the weights of --load; errors name the file.
+void load_weights(const Settings& settings, const nn::Module& model);
+
 /// Calls a training step for every batch of every epoch, as the settings ask: captured or eager, from the start or from
 /// a checkpoint. A resumed loop does what an uninterrupted one would have done, byte for byte.
 ///
@@ -31,6 +34,11 @@ class Training {
   /// The line of an epoch shows the loss of its last batch, as the tutorial's auto-encoder does, and the mean beside
   /// it.
   void show_last_loss();
+  /// The line of an epoch, in place of `Epoch [1/10], Loss: 0.1234`: from its number, counted from 1, and mean loss.
+  void show_epochs_as(std::function<std::string(int64_t epoch, double loss)> line);
+  /// After each epoch `score` is taken, the lower the better. The run ends once it has not fallen for `patience`
+  /// epochs, and then, as at the end of all epochs, goes back to the weights with which it was lowest.
+  void keep_best(std::function<double()> score, int64_t patience);
   /// What a row of the loader is to its user, where that is no image: so many of `unit`, for the bar and the rates.
   void count_in(std::string unit, double each);
   /// `work` is called before each step with its number, counted from the very beginning: for learning rates.

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <optional>
 
+#include "cache.h"
 #include "download.h"
 #include "generated_digits.h"
 
@@ -65,14 +66,6 @@ std::string with_subfolder(const std::string& folder) {
   return !holds_any(folder) && holds_any(inner) ? inner : folder;
 }
 
-/// ~/.cache/percale/mnist, or empty if nobody says where home is.
-std::string cache_folder() {
-  if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache && *cache == '/')
-    return std::string(cache) + "/percale/mnist";
-  const char* home = std::getenv("HOME");
-  return home && *home ? std::string(home) + "/.cache/percale/mnist" : "";
-}
-
 void show_progress(const std::string& name, int64_t done, int64_t total) {
   std::fprintf(stderr, "\r%s: %.1f of %.1f MB\033[K", name.c_str(), static_cast<double>(done) * 1e-6,
                static_cast<double>(total) * 1e-6);
@@ -115,7 +108,7 @@ Mnist load_mnist(const MnistOptions& options) {
     const std::string folder = with_subfolder(data);
     if (holds_any(folder)) return read_folder(folder);  // it may hold other data sets only
   }
-  const std::string cache = cache_folder();
+  const std::string cache = cache_folder("mnist");
   std::string reason = "PERCALE_OFFLINE is set";
   if (!cache.empty() && (may_use_network() || holds_any(cache))) {
     try {

@@ -61,6 +61,20 @@ double LinearLR::rate(double base, int64_t epoch) const {
   return base * (options_.start_factor + (options_.end_factor - options_.start_factor) * done);
 }
 
+WarmupLinearLR::WarmupLinearLR(Optimizer& optimizer, int64_t warmup_steps, int64_t total_steps)
+    : Schedule(optimizer), warmup_steps_(warmup_steps), total_steps_(total_steps) {
+  require(warmup_steps >= 0 && warmup_steps <= total_steps, "WarmupLinearLR",
+          "warmup_steps must be in 0 to total_steps, got {} of {}", warmup_steps, total_steps);
+  set_epoch(0);
+}
+
+double WarmupLinearLR::rate(double base, int64_t epoch) const {
+  const auto now = static_cast<double>(epoch), top = static_cast<double>(warmup_steps_);
+  if (epoch < warmup_steps_) return base * (now + 1) / top;
+  const auto total = static_cast<double>(total_steps_);
+  return base * std::max(0.0, total - now) / std::max(1.0, total - top);
+}
+
 OneCycleLR::OneCycleLR(Optimizer& optimizer, const OneCycleLROptions& options) : Schedule(optimizer), options_(options) {
   require(options.total_steps > 0, "OneCycleLR", "total_steps must be positive, got {}", options.total_steps);
   require(options.pct_start >= 0 && options.pct_start <= 1, "OneCycleLR", "pct_start is in [0, 1], got {}", options.pct_start);

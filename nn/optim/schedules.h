@@ -76,6 +76,17 @@ class LinearLR : public Schedule {
   LinearLROptions options_;
 };
 
+/// Up in a line to the optimizer's rate over the first `warmup_steps`, then down in a line to 0 at `total_steps`:
+/// transformers' get_linear_schedule_with_warmup, a step ahead while it rises, so that the first one moves too.
+class WarmupLinearLR : public Schedule {
+ public:
+  WarmupLinearLR(Optimizer& optimizer, int64_t warmup_steps, int64_t total_steps);
+
+ private:
+  double rate(double base, int64_t epoch) const override;
+  int64_t warmup_steps_, total_steps_;
+};
+
 enum class Annealing { cos, linear };
 
 struct OneCycleLROptions {

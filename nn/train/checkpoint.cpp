@@ -1,5 +1,6 @@
 #include "checkpoint.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstdio>
@@ -10,7 +11,8 @@ namespace percale::train {
 namespace {
 
 constexpr const char *format = "percale.checkpoint", *version = "1";
-constexpr std::string_view model_prefix = "model.", optimizer_prefix = "optimizer.", number_prefix = "number.";
+constexpr std::string_view model_prefix = "model.", optimizer_prefix = "optimizer.", best_prefix = "best.",
+                           number_prefix = "number.";
 
 void add(io::NamedTensors& tensors, std::string_view prefix, const nn::StateDict& state) {
   for (const auto& [name, tensor] : state) tensors.emplace_back(std::string(prefix) + name, tensor);
@@ -63,6 +65,7 @@ void save_checkpoint(const std::string& path, const Checkpoint& checkpoint) {
   io::NamedTensors tensors;
   add(tensors, model_prefix, checkpoint.model);
   add(tensors, optimizer_prefix, checkpoint.optimizer);
+  add(tensors, best_prefix, checkpoint.best);
   io::Metadata metadata = {{"format", format},
                            {"version", version},
                            {"epoch", std::to_string(checkpoint.position.epoch)},
@@ -92,14 +95,15 @@ Checkpoint load_checkpoint(const io::Source& source) {
   checkpoint.arguments = fields.text("arguments");
   for (const auto& [name, value] : file.metadata)
     if (name.starts_with(number_prefix)) checkpoint.numbers[name.substr(number_prefix.size())] = fields.number(name);
-  for (const auto& [name, tensor] : file.tensors) {
-    const bool is_model = name.starts_with(model_prefix);
-    require(is_model || name.starts_with(optimizer_prefix), "checkpoint",
-            "{}: expected names model.* and optimizer.*, found {}", source.name(), io::shown(name));
-    if (is_model)
-      checkpoint.model.emplace_back(name.substr(model_prefix.size()), tensor);
-    else
-      checkpoint.optimizer.emplace_back(name.substr(optimizer_prefix.size()), tensor);
+  const std::pair<std::string_view, nn::StateDict*> parts[] = {
+      {model_prefix, &checkpoint.model}, {optimizer_prefix, &checkpoint.optimizer}, {best_prefix, &checkpoint.best}};
+  for (const auto& tensor : file.tensors) {
+    const std::string& name = tensor.first;
+    const auto* part = std::find_if(std::begin(parts), std::end(parts),
+                                    [&](const auto& candidate) { return name.starts_with(candidate.first); });
+    require(part != std::end(parts), "checkpoint", "{}: expected names model.*, optimizer.* and best.*, found {}",
+            source.name(), io::shown(name));
+    part->second->emplace_back(name.substr(part->first.size()), tensor.second);
   }
   return checkpoint;
 }

@@ -14,6 +14,7 @@ namespace percale::train {
 struct Checkpoint {
   nn::StateDict model;
   nn::StateDict optimizer;
+  nn::StateDict best = {};  ///< the weights of the best epoch so far, where they are looked for
   RandomState random;
   data::LoaderPosition position;
   /// What the run was started with, as far as it decides the result (`--lr 0.001 --batch 64 ...`).

@@ -29,12 +29,13 @@ struct Ran {
 
 struct RunOptions {
   std::vector<std::pair<std::string, std::string>> environment = {};
-  bool terminal = false;         ///< standard streams are a pseudo-terminal
-  double limit = 120;            ///< seconds until it is killed
-  std::string until = {};        ///< once its output holds this text ...
-  int signal = 0;                ///< ... this signal is sent, once
-  double kill_after = 0;         ///< seconds until SIGKILL, or 0
-  std::string output_file = {};  ///< standard output goes there
+  bool terminal = false;                 ///< standard streams are a pseudo-terminal
+  double limit = 120;                    ///< seconds until it is killed
+  std::string until = {};                ///< once its output holds this text ...
+  int signal = 0;                        ///< ... this signal is sent, once
+  double kill_after = 0;                 ///< seconds until SIGKILL, or 0
+  std::string output_file = {};          ///< standard output goes there
+  std::string input_file = "/dev/null";  ///< and standard input comes from here
 };
 
 namespace running {
@@ -84,7 +85,7 @@ inline Ran run_program(const std::string& name, const std::vector<std::string>& 
     if (pipe(out) != 0 || pipe(error) != 0) return {.out = {}, .error = "no pipe", .code = -1};
     child = fork();
     if (child == 0) {
-      dup2(open("/dev/null", O_RDONLY), 0);
+      dup2(open(options.input_file.c_str(), O_RDONLY), 0);
       dup2(options.output_file.empty() ? out[1] : open(options.output_file.c_str(), O_WRONLY), 1);
       dup2(error[1], 2);
       for (const int descriptor : {out[0], out[1], error[0], error[1]}) close(descriptor);

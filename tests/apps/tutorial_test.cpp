@@ -148,19 +148,140 @@ TEST(Tutorial, TheLayerBeforeTheLastIsTheEmbedding) {
   }
 }
 
+// # Load pre-trained model and tokenizer
+// model_name = 'bert-base-uncased'
+// tokenizer = BertTokenizer.from_pretrained(model_name)
+// model = BertModel.from_pretrained(model_name)
+//
+// # Example text
+// text = "Hello, how are you?"
+//
+// # Tokenize the text
+// inputs = tokenizer(text, return_tensors='pt')
+//
+// # Get the embeddings
+// with torch.no_grad():
+//     outputs = model(**inputs)
+//
+// # The embeddings are in the last hidden state
+// embeddings = outputs.last_hidden_state
+//
+// print(embeddings.shape)
+// print(embeddings.squeeze())
+//
 // # Get the embeddings for the [CLS] token
 // cls_embedding = embeddings[:, 0, :]
 //
 // # Or average the token embeddings
 // sentence_embedding = embeddings.mean(dim=1)
-TEST(Tutorial, TokenEmbeddingsBecomeOneVector) {
-  Tensor embeddings = randn({1, 8, 768});
+TEST(Tutorial, ATextBecomesAVectorAToken) {
+  // Where the tutorial says from_pretrained(model_name), which reads 440 MB, stand two layers with random weights.
+  auto tokenizer = language::small_vocabulary();
+  models::Bert model({.vocab_size = tokenizer.vocabulary_size(), .num_hidden_layers = 2});
+
+  std::string text = "Hello, how are you?";
+
+  auto inputs = tokenizer(text);
+
+  NoGradGuard no_grad;
+  auto outputs = model(inputs.input_ids, inputs.attention_mask);
+
+  Tensor embeddings = outputs.last_hidden_state;
+
+  EXPECT_EQ(printed(embeddings.shape()), "torch.Size([1, 8, 768])");
+  // tensor([[-0.0824,  0.0667, -0.2880,  ..., -0.3566,  0.1960,  0.5381],
+  const std::string number = " ?-?\\d\\.\\d{4}";
+  const std::string row = "\\[" + number + ", +" + number + ", +" + number + ",  \\.\\.\\., +.*\\]";
+  EXPECT_TRUE(std::regex_search(printed(embeddings.squeeze()), std::regex("^tensor\\(\\[" + row + ",\n")))
+      << embeddings;
 
   Tensor cls_embedding = embeddings.select(1, 0);
   Tensor sentence_embedding = mean(embeddings, {1});
 
   EXPECT_EQ(printed(cls_embedding.shape()), "torch.Size([1, 768])");
   EXPECT_EQ(printed(sentence_embedding.shape()), "torch.Size([1, 768])");
+}
+
+// class HumorClassifier(nn.Module):
+//     def __init__(self):
+//         super(HumorClassifier, self).__init__()
+//         self.linear = nn.Linear(768, 1)
+//
+//     def forward(self, x):
+//         return torch.sigmoid(self.linear(x))
+struct HumorClassifier : nn::ModuleOf<HumorClassifier> {
+  nn::Linear linear = add("linear", nn::Linear(768, 1));
+
+  Tensor forward(const Tensor& x) const { return sigmoid(linear(x)); }
+};
+
+// classifier = HumorClassifier()
+//
+// # ... obtain here texts and matching labels
+// # ... obtain here embeddings for the texts
+//
+// criterion = nn.BCELoss()
+// optimizer = optim.Adam(classifier.parameters(), lr=0.001)
+//
+// # Convert labels to tensor
+// labels = torch.tensor(labels, dtype=torch.float32).unsqueeze(1)
+//
+// # Training loop
+// for epoch in range(100):
+//     optimizer.zero_grad()
+//     outputs = classifier(embeddings)
+//     loss = criterion(outputs, labels)
+//     loss.backward()
+//     optimizer.step()
+//     print(f'Epoch {epoch+1}, Loss: {loss.item()}')
+TEST(Tutorial, AClassifierLearnsFromEmbeddings) {
+  manual_seed(0);
+  HumorClassifier classifier;
+
+  auto [texts, truth, _] = data::shipped_texts();
+  auto tokenizer = language::small_vocabulary();
+  models::SentenceEncoder encoder(models::Bert({.vocab_size = tokenizer.vocabulary_size(), .num_hidden_layers = 1}),
+                                  tokenizer);
+  Tensor embeddings = encoder.encode(texts);
+
+  nn::BCELoss criterion;
+  optim::Adam optimizer(classifier.parameters(), {.lr = 0.001});
+
+  Tensor labels = truth.to(f32).unsqueeze(1);
+
+  std::vector<double> losses;
+  for (int epoch = 0; epoch < 100; ++epoch) {
+    optimizer.zero_grad();
+    Tensor outputs = classifier(embeddings);
+    Tensor loss = criterion(outputs, labels);
+    loss.backward();
+    optimizer.step();
+    losses.push_back(loss.item<double>());
+  }
+  EXPECT_LT(losses.back(), 0.75 * losses.front());
+}
+
+// model = SentenceTransformer('paraphrase-MiniLM-L6-v2')
+//
+// # Sentences we want to encode. Example:
+// sentence = ['This framework generates embeddings for each input sentence']
+//
+// # Sentences are encoded by calling model.encode()
+// embedding = model.encode(sentence)
+TEST(Tutorial, ASentenceBecomesAVector) {
+  // models::SentenceEncoder::from_pretrained("paraphrase-MiniLM-L6-v2"), with random weights in its place.
+  auto tokenizer = language::small_vocabulary();
+  models::SentenceEncoder model(models::Bert({.vocab_size = tokenizer.vocabulary_size(),
+                                              .hidden_size = 384,
+                                              .num_hidden_layers = 6,
+                                              .intermediate_size = 1536}),
+                                tokenizer);
+
+  std::vector<std::string> sentence = {"This framework generates embeddings for each input sentence"};
+
+  Tensor embedding = model.encode(sentence);
+
+  EXPECT_EQ(embedding.shape(), Shape({1, 384}));
 }
 
 // data = {'category': ['cat', 'dog', 'bird', 'cat', 'bird', 'dog']}

@@ -10,8 +10,8 @@ namespace {
 using testing::Ran;
 using testing::run_program;
 
-const char* const programs[] = {"quickstart", "mnist_cnn",     "autoencoder", "categorical",
-                                "embed_look", "percale_bench", "word_vectors"};
+const char* const programs[] = {"quickstart", "mnist_cnn",     "autoencoder",  "bert_embed",      "categorical",
+                                "embed_look", "percale_bench", "word_vectors", "humor_classifier"};
 
 int lines_of(const std::string& text) { return static_cast<int>(std::count(text.begin(), text.end(), '\n')); }
 
