@@ -68,6 +68,13 @@ def every_layer():
         nn.Sequential())
 
 
+def normalising():
+    """Buffers are saved, and are no parameters."""
+    return nn.Sequential(nn.Conv2d(3, 8, 3, padding=1, bias=False), nn.BatchNorm2d(8), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+                         nn.Linear(8, 16), nn.BatchNorm1d(16, eps=1e-3, momentum=0.01), nn.LayerNorm(16), nn.GELU(), nn.LayerNorm(16, eps=1e-12, bias=False),
+                         nn.LayerNorm(16, elementwise_affine=False), nn.BatchNorm1d(16, affine=False), nn.BatchNorm1d(16, track_running_stats=False))
+
+
 def repeated():
     """Blocks that repeat themselves are counted."""
     return nn.ModuleList([nn.Sequential(nn.Linear(4, 4), nn.ReLU()) for _ in range(12)] + [nn.Sequential()] * 2 + [nn.Sequential(nn.Tanh())])
@@ -76,7 +83,7 @@ def repeated():
 cases = {}
 for name, model, shape in (("SimpleCNN", SimpleCNN(), (64, 1, 28, 28)), ("SimpleCNN one", SimpleCNN(), (1, 1, 28, 28)),
                            ("Autoencoder", Autoencoder(), (32, 784)), ("Odd", Odd(), (7, 5)), ("strided", strided(), (8, 3, 600, 800)),
-                           ("every layer", every_layer(), None),
+                           ("every layer", every_layer(), None), ("normalising", normalising(), None),
                            ("repeated", repeated(), None)):
     cases[name] = {"repr": repr(model)}
     if shape:

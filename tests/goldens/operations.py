@@ -374,7 +374,34 @@ def norms():
     case("twice.bias_gelu", [real(3, 5, scale=4), real(5)], penalty(lambda x, b: F.gelu(x + b)))
 
 
-for part in (elementwise, binary, reductions, matrices, convolutions, pooling, losses, joining, second_derivatives, first_optimisers, schedules, clipping, promotion, adagrad, sparse_optimisers, norms):
+def norms_of_batches():
+    def embedded(word, position, kind, ids, positions, types, weight, bias, eps=1e-12):
+        return F.layer_norm(F.embedding(ids, word) + F.embedding(positions, position) + F.embedding(types, kind), weight.shape, weight, bias, eps)
+    for index in (([3, 0, 3, 1], [0, 1, 2, 3], [0, 0, 1, 1]), ([[4, 1, 4], [0, 2, 2]], [[0, 1, 2], [0, 1, 2]], [[0, 1, 1], [0, 0, 0]])):
+        tables = [real(5, 6), real(4, 6), real(2, 6)]
+        case("embedding_layer_norm", [*tables, *map(whole, index), real(6), real(6)], embedded)
+        case("embedding_layer_norm", [*tables, *map(whole, index), real(6), real(6)], lambda *x: embedded(*x, eps=0.1), eps=0.1)
+        case("twice.embedding_layer_norm", [*tables, *map(whole, index), real(6), real(6)], penalty(embedded))
+
+    def normalised(x, mean, variance, *parameters, **named):
+        return F.batch_norm(x, mean.clone(), variance.clone(), *parameters, **named)
+
+    def followed(x, mean, variance, **named):
+        mean, variance = mean.clone(), variance.clone()
+        F.batch_norm(x, mean, variance, training=True, **named)
+        F.batch_norm(x * 2, mean, variance, training=True, **named)
+        return torch.cat([mean, variance])
+    for shape in ((6, 3), (2, 3, 5), (2, 3, 2, 4)):
+        running = [real(3, grad=False), real(3, offset=2.5, grad=False)]
+        for args in ({"training": True}, {"training": True, "eps": 0.1}, {"training": False}, {"training": False, "eps": 0.1}):
+            case("batch_norm", [real(*shape), *running, real(3), real(3)], lambda *x: normalised(*x, **args), **args)
+            case("batch_norm", [real(*shape), *running], lambda *x: normalised(*x, **args), **args)
+            case("twice.batch_norm", [real(*shape), *running, real(3), real(3)], penalty(lambda *x: normalised(*x, **args)), **args)
+        case("running_statistics", [real(*shape, grad=False), *running], followed, momentum=0.1)
+        case("running_statistics", [real(*shape, grad=False), *running], followed, momentum=0.75)
+
+
+for part in (elementwise, binary, reductions, matrices, convolutions, pooling, losses, joining, second_derivatives, first_optimisers, schedules, clipping, promotion, adagrad, sparse_optimisers, norms, norms_of_batches):
     part()
 path = pathlib.Path(__file__).with_suffix(".jsonl")
 with path.open("w") as file:

@@ -236,6 +236,17 @@ const std::map<std::string, Run> operations = {
     {"linear_relu", [](const Tensors& in, const Json&) { return linear_relu(in[0], in[1], optional_input(in, 2)); }},
     {"layer_norm", [](const Tensors& in, const Json& args) { return layer_norm(in[0], optional_input(in, 1), optional_input(in, 2), args.value("eps", 1e-5)); }},
     {"add_layer_norm", [](const Tensors& in, const Json&) { return add_layer_norm(in[0], in[1], in[2], in[3]); }},
+    {"embedding_layer_norm", [](const Tensors& in, const Json& args) {
+       return embedding_layer_norm(in[0], in[1], in[2], in[3], in[4], in[5], in[6], in[7], args.value("eps", 1e-12));
+     }},
+    {"batch_norm", [](const Tensors& in, const Json& args) {
+       return batch_norm(in[0], in[1].clone(), in[2].clone(), optional_input(in, 3), optional_input(in, 4), {.training = args["training"], .eps = args.value("eps", 1e-5)});
+     }},
+    {"running_statistics", [](const Tensors& in, const Json& args) {
+       const Tensor mean = in[1].clone(), variance = in[2].clone();
+       for (const double factor : {1.0, 2.0}) batch_norm(in[0] * factor, mean, variance, {}, {}, {.training = true, .momentum = args["momentum"]});
+       return cat({mean, variance});
+     }},
     {"bias_gelu", [](const Tensors& in, const Json&) { return bias_gelu(in[0], in[1]); }},
     {"conv2d", [](const Tensors& in, const Json& args) { return conv2d(in[0], in[1], optional_input(in, 2), conv2d_options(args)); }},
     {"conv2d_relu", [](const Tensors& in, const Json& args) { return conv2d_relu(in[0], in[1], optional_input(in, 2), conv2d_options(args)); }},

@@ -2,12 +2,16 @@
 #include "../../kernels/layer_norm/layer_norm.h"
 
 #include <gtest/gtest.h>
+#include <hwy/highway.h>
 
 #include <cmath>
 
 #include "../../core/autograd.h"
 #include "../../core/random.h"
+#include "../../kernels/batch_norm/batch_norm.h"
+#include "../../kernels/bias_gelu/bias_gelu.h"
 #include "../../kernels/elementwise/elementwise.h"
+#include "../../kernels/embedding_norm/embedding_norm.h"
 #include "../../kernels/fill/fill.h"
 #include "../../kernels/random/random.h"
 #include "../../kernels/reduction/reduction.h"
@@ -78,6 +82,39 @@ TEST(LayerNorm, ADtypeIsWhatTheOperandsPromoteTo) {
           ++i;
         }
       }
+}
+
+TEST(LayerNorm, TheBytesAreThoseOfAnyProcessor) {
+  const Tensor x = normal({37, 331}), residual = normal({37, 331}, 6).to(bf16), weight = normal({331}, 4),
+               bias = normal({331}, 5);
+  const Tensor table = normal({9, 331}, 7), index = tensor({0, 8, 3, 3, 1});
+  auto results = [&]() -> Tensors {
+    Tensors leaves;
+    for (const Tensor* t : {&x, &residual, &weight, &bias, &table})
+      leaves.push_back(t->detach().clone().requires_grad_());
+    const Tensors outputs{
+        add_layer_norm(leaves[0], leaves[1], leaves[2], leaves[3]), bias_gelu(leaves[0], leaves[3]),
+        layer_norm(x.to(f64), {}, {}),
+        embedding_layer_norm(leaves[4], leaves[4], leaves[4], index, index, index, leaves[2], leaves[3]),
+        batch_norm(leaves[0], {}, {}, leaves[2], leaves[3], {.training = true})};
+    Tensors found = outputs;
+    for (const Tensor& output : outputs)
+      if (output.requires_grad()) output.backward(output.detach());
+    for (const Tensor& leaf : leaves) found.push_back(leaf.grad());
+    return found;
+  };
+  const Tensors expected = results();
+  // Those before AVX2 have no fused multiply-add: there only the runs of one processor agree.
+  for (const int64_t target : hwy::SupportedAndGeneratedTargets()) {
+    if (target != HWY_AVX2 && target != HWY_AVX3) continue;
+    hwy::SetSupportedTargetsForTest(target);
+    hwy::GetChosenTarget().Update(target);
+    const Tensors found = results();
+    hwy::SetSupportedTargetsForTest(0);
+    hwy::GetChosenTarget().DeInit();
+    for (size_t i = 0; i < found.size(); ++i)
+      EXPECT_TRUE(testing::same_bytes(found[i], expected[i])) << "result " << i << " with " << hwy::TargetName(target);
+  }
 }
 
 TEST(LayerNorm, WhatIsNotWantedIsNotComputed) {

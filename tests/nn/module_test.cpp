@@ -16,6 +16,7 @@
 #include "../../nn/models/simple_cnn.h"
 #include "../../nn/sequential.h"
 #include "../../nn/layers/activations.h"
+#include "../../nn/layers/normalisation.h"
 #include "../../nn/layers/pooling.h"
 #include "../../nn/summary.h"
 #include "../testing/check.h"
@@ -70,6 +71,13 @@ Sequential every_layer() {
       Sequential());
 }
 
+Sequential normalising() {
+  return Sequential(Conv2d(3, 8, 3, {.padding = 1, .bias = false}), BatchNorm2d(8), ReLU(), AdaptiveAvgPool2d(1), Flatten(),
+                    Linear(8, 16), BatchNorm1d(16, {.eps = 1e-3, .momentum = 0.01}), LayerNorm(16), GELU(),
+                    LayerNorm(16, {.eps = 1e-12, .bias = false}), LayerNorm(16, {.elementwise_affine = false}),
+                    BatchNorm1d(16, {.affine = false}), BatchNorm1d(16, {.track_running_stats = false}));
+}
+
 ModuleList<Sequential> repeated() {
   ModuleList<Sequential> list;
   for (int i = 0; i < 12; ++i) list.push_back(Sequential(Linear(4, 4), ReLU()));
@@ -99,6 +107,7 @@ TEST(Module, PrintsAsPyTorchAndSummaryAsTorchinfo) {
   expect_printed(Odd(), "Odd");
   expect_printed(strided(), "strided");
   EXPECT_EQ(to_text(every_layer()), goldens()["every layer"]["repr"].get<std::string>());
+  EXPECT_EQ(to_text(normalising()), goldens()["normalising"]["repr"].get<std::string>());
   EXPECT_EQ(to_text(repeated()), goldens()["repeated"]["repr"].get<std::string>());
   EXPECT_EQ(to_text(CrossEntropyLoss()) + to_text(MSELoss()), "CrossEntropyLoss()MSELoss()");
 }
