@@ -397,8 +397,8 @@ def norms_of_batches():
             case("batch_norm", [real(*shape), *running, real(3), real(3)], lambda *x: normalised(*x, **args), **args)
             case("batch_norm", [real(*shape), *running], lambda *x: normalised(*x, **args), **args)
             case("twice.batch_norm", [real(*shape), *running, real(3), real(3)], penalty(lambda *x: normalised(*x, **args)), **args)
-        case("running_statistics", [real(*shape, grad=False), *running], followed, momentum=0.1)
-        case("running_statistics", [real(*shape, grad=False), *running], followed, momentum=0.75)
+        for momentum in (0.1, 0.75):
+            case("running_statistics", [real(*shape, grad=False), *running], lambda *x: followed(*x, momentum=momentum), momentum=momentum)
 
 
 for part in (elementwise, binary, reductions, matrices, convolutions, pooling, losses, joining, second_derivatives, first_optimisers, schedules, clipping, promotion, adagrad, sparse_optimisers, norms, norms_of_batches):
