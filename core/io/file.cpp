@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -50,6 +51,13 @@ void Source::read_at(uint64_t offset, void* target, size_t count) const {
             got < 0 ? std::strerror(errno) : "the end");
     done += static_cast<size_t>(got);
   }
+}
+
+std::shared_ptr<std::byte> Source::map() const {
+  if (descriptor_ < 0 || size_ == 0) return nullptr;
+  void* bytes = mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE, descriptor_, 0);
+  if (bytes == MAP_FAILED) return nullptr;
+  return {static_cast<std::byte*>(bytes), [size = size_](std::byte* mapped) { munmap(mapped, size); }};
 }
 
 std::string read_file(const std::string& path) {

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -22,6 +23,10 @@ class Source {
   uint64_t size() const { return size_; }
   /// Exactly `count` bytes from `offset`; an error if the file is shorter.
   void read_at(uint64_t offset, void* target, size_t count) const;
+  /// The file in memory, of which only what is touched is read; what is written there stays this process's own. Null
+  /// for bytes that are in memory already, or where the system refuses. While it is in use the file may be replaced, as
+  /// AtomicFile does, but not cut short.
+  std::shared_ptr<std::byte> map() const;
 
  private:
   std::string name_;

@@ -168,6 +168,20 @@ TEST(BertFiles, ComeBackAsTheyWere) {
   EXPECT_FALSE(Published().load().training());
 }
 
+// Weights lie in memory that the file is mapped to.
+TEST(BertFiles, WhatIsWrittenStaysWithTheModelUntilItIsSaved) {
+  const Published published;
+  const Bert bert = published.load();
+  {
+    const NoGradGuard no_grad;
+    bert.pooler->dense.bias.fill_(2);
+  }
+  EXPECT_TRUE(same_weights(published.load(), small_bert()));
+  bert.save_pretrained(published.folder.path());
+  EXPECT_TRUE(same_weights(published.load(), bert));
+  EXPECT_FALSE(same_weights(published.load(), small_bert()));
+}
+
 TEST(BertFiles, NamesOfOtherTimesAndModels) {
   std::string warned;
   const Published published([](io::NamedTensors& tensors) {
