@@ -20,12 +20,13 @@ struct SpecInput {
     distinct,  ///< reals of which no two are closer than 0.01: for max and its like, whose gradients jump
     index,     ///< integers below the extent named `bound`
     boolean,   ///< true or false
+    offsets,   ///< integers that ascend from 0 to the extent named `bound` at most, some of them equal
   };
   Kind kind = Kind::real;
   std::vector<std::string> extents = {};
   std::string bound = {};
-  DType dtype = i64;      ///< of an index
-  bool gradient = true;   ///< whether gradients with respect to it are checked
+  DType dtype = i64;     ///< of an index or of offsets
+  bool gradient = true;  ///< whether gradients with respect to it are checked
 };
 
 inline SpecInput real(std::vector<std::string> extents) {
@@ -43,6 +44,10 @@ inline SpecInput boolean_input(std::vector<std::string> extents) {
 /// Positions below the extent named `bound`.
 inline SpecInput index_input(std::string bound, std::vector<std::string> extents, DType dtype = i64) {
   return {.kind = SpecInput::Kind::index, .extents = std::move(extents), .bound = std::move(bound), .dtype = dtype};
+}
+/// Where pieces of the extent named `bound` begin: the first at 0, some of them empty.
+inline SpecInput offsets_input(std::string bound, std::vector<std::string> extents, DType dtype = i64) {
+  return {.kind = SpecInput::Kind::offsets, .extents = std::move(extents), .bound = std::move(bound), .dtype = dtype};
 }
 /// The same input, without a gradient.
 inline SpecInput constant(SpecInput input) {
@@ -74,11 +79,11 @@ struct SpecError {
 
 /// A row of the timing table: the spec's operation at one size.
 struct SpecTiming {
-  std::string name;               ///< `linear_relu.64x784x128`: as peers name the same work
+  std::string name;  ///< `linear_relu.64x784x128`: as peers name the same work
   std::vector<int64_t> sizes;
-  double operations = 0;          ///< floating-point operations a call, or 0
-  double bytes = 0;               ///< bytes that must move a call, or 0: then inputs and outputs are counted
-  bool backward = false;          ///< time forward and backward together
+  double operations = 0;  ///< floating-point operations a call, or 0
+  double bytes = 0;       ///< bytes that must move a call, or 0: then inputs and outputs are counted
+  bool backward = false;  ///< time forward and backward together
 };
 
 struct Spec {
@@ -86,14 +91,14 @@ struct Spec {
   SpecRun run;
   std::vector<SpecInput> inputs = {};
   std::vector<std::vector<int64_t>> sizes = {};
-  std::vector<DType> dtypes = {f32, f64};   ///< of the real inputs
-  double tolerance = 1e-5;                  ///< f32 against f64, relative to the largest output (f64 twins: 1e-12)
-  double half_tolerance = 1e-2;             ///< the same for f16 and bf16, where listed
-  bool exact = true;       ///< on exactly representable inputs, twins (and f32 against f64) agree bit for bit
-  bool gradient = true;    ///< checked by finite differences in f64
-  bool second_gradient = false;             ///< and the gradient's own gradient, by inputs and upstream
-  bool graph = true;       ///< can be captured
-  bool strided = true;     ///< takes transposed and offset inputs
+  std::vector<DType> dtypes = {f32, f64};  ///< of the real inputs
+  double tolerance = 1e-5;                 ///< f32 against f64, relative to the largest output (f64 twins: 1e-12)
+  double half_tolerance = 1e-2;            ///< the same for f16 and bf16, where listed
+  bool exact = true;             ///< on exactly representable inputs, twins (and f32 against f64) agree bit for bit
+  bool gradient = true;          ///< checked by finite differences in f64
+  bool second_gradient = false;  ///< and the gradient's own gradient, by inputs and upstream
+  bool graph = true;             ///< can be captured
+  bool strided = true;           ///< takes transposed and offset inputs
   std::vector<SpecError> errors = {};
   std::vector<SpecTiming> timings = {};
 };

@@ -62,25 +62,13 @@ std::vector<SpecError> errors() {
            }}};
 }
 
-/// Bags of growing size, the first two of them empty: offsets i (i - 1) / 2, of as many bags as fit.
-Tensor growing_offsets(int64_t count, Device device) {
-  int64_t bags = 1;
-  while (bags * (bags + 1) / 2 <= count) ++bags;
-  const Tensor i = arange(bags, {i64, device});
-  return div(mul(i, sub(i, 1)), 2).to(i64);
-}
-
 Spec of_mode(const char* name, BagMode mode) {
   return {.name = name,
-          .run =
-              [mode](const Tensors& in) {
-                return embedding_bag(in[0], in[1], growing_offsets(in[1].numel(), in[1].device()), {.mode = mode});
-              },
-          .inputs = {distinct({"rows", "width"}), index_input("rows", {"count"})},
-          .sizes = {{5, 3, 7}, {1, 1, 1}, {100, 33, 500}, {300, 64, 40}, {4, 3, 0}},
+          .run = [mode](const Tensors& in) { return embedding_bag(in[0], in[1], in[2], {.mode = mode}); },
+          .inputs = {distinct({"rows", "width"}), index_input("rows", {"count"}), offsets_input("count", {"bags"})},
+          .sizes = {{5, 3, 7, 4}, {1, 1, 1, 1}, {100, 33, 500, 30}, {300, 64, 40, 60}, {4, 3, 0, 2}},
           .exact = mode != BagMode::mean,
-          .second_gradient = mode != BagMode::max,
-          .graph = false};  // the offsets are made on the host
+          .second_gradient = mode != BagMode::max};
 }
 
 std::vector<Spec> all() {
@@ -93,16 +81,17 @@ std::vector<Spec> all() {
   };
   matrix.inputs = {real({"rows", "width"}), index_input("rows", {"bags", "length"}, i32)};
   matrix.sizes = {{5, 3, 4, 6}, {40, 64, 30, 7}};
-  matrix.graph = true;
   Spec weighted = of_mode("weighted sum", BagMode::sum);
   weighted.run = [](const Tensors& in) {
-    return embedding_bag(in[0], in[1], growing_offsets(in[1].numel(), in[1].device()),
-                         {.mode = BagMode::sum, .per_sample_weights = in[2]});
+    return embedding_bag(in[0], in[1], in[2], {.mode = BagMode::sum, .per_sample_weights = in[3]});
   };
   weighted.inputs.push_back(real({"count"}));
-  weighted.sizes = {{5, 3, 7}, {60, 33, 200}};
-  sum.timings = {{.name = "embedding_bag.100kx64.64k", .sizes = {100'000, 64, 65'536}, .backward = true}};
-  return {sum, mean, max, matrix, weighted};
+  weighted.sizes = {{5, 3, 7, 4}, {60, 33, 200, 20}};
+  Spec half_index = of_mode("sum by indices and offsets of 32 bits", BagMode::sum);
+  half_index.inputs = {real({"rows", "width"}), index_input("rows", {"count"}, i32),
+                       offsets_input("count", {"bags"}, i32)};
+  sum.timings = {{.name = "embedding_bag.100kx64.64k", .sizes = {100'000, 64, 65'536, 2048}, .backward = true}};
+  return {sum, mean, max, matrix, weighted, half_index};
 }
 
 }  // namespace
