@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Everything that needs a GPU, in one run of under nine minutes: tests on the device, compute-sanitizer, timings beside
 # PyTorch's best. Prints one table at its end; exits 1 if a row of it failed.
-#   tests/on_gpu.sh [OUTPUT_FOLDER]          PEERS: the folder of torch_gpu.py; PYTHON: one that has PyTorch
+#   tests/on_gpu.sh [OUTPUT_FOLDER]          PEERS: a folder with torch_gpu.py, beside tests/peers; PYTHON: one with PyTorch
 set -uo pipefail
 cd "$(dirname "$0")/.."
 out=${1:-build/on_gpu}
@@ -85,14 +85,17 @@ if step build 300 bash -c build; then
       not_run $tool "compute-sanitizer is not on PATH (it comes with the CUDA toolkit)"
     fi
   done
-  step timings 100 bash -c "$folder/apps/percale_bench --device cuda --json > $out/percale.json"
-  peer=${PEERS:-tests/peers}/torch_gpu.py
-  if [ ! -f "$peer" ]; then
-    not_run pytorch "no $peer; set PEERS"
-  elif ! "${PYTHON:-python3}" -c 'import torch' 2> /dev/null; then
+  # Some 85 cases, of 50 calls or 0.2 s each.
+  step timings 130 bash -c "$folder/apps/percale_bench --device cuda --seconds 0.2 --json > $out/percale.json"
+  if ! "${PYTHON:-python3}" -c 'import torch' 2> /dev/null; then
     not_run pytorch "${PYTHON:-python3} has no torch; set PYTHON"
   else
-    step pytorch 150 bash -c "${PYTHON:-python3} $peer cnn autoencoder adam linear_relu --calls 50 > $out/torch.json"
+    step pytorch_tables 60 bash -c "${PYTHON:-python3} tests/peers/embedding.py --device cuda --seconds 0.5 > $out/torch.json"
+    if [ -f "${PEERS:-}/torch_gpu.py" ]; then
+      step pytorch_models 120 bash -c "${PYTHON:-python3} $PEERS/torch_gpu.py cnn autoencoder adam linear_relu one_hot --calls 50 >> $out/torch.json"
+    else
+      not_run pytorch_models "no torch_gpu.py in PEERS, '${PEERS:-}'"
+    fi
   fi
 fi
 cat "$out/gpu.txt"

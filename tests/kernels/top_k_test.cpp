@@ -3,7 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
+#include <cstring>
 #include <limits>
+#include <numeric>
+#include <vector>
 
 #include "../../kernels/fill/fill.h"
 #include "../testing/check.h"
@@ -27,6 +32,49 @@ TEST_P(TopKOn, NanIsLargestAndEqualsKeepTheirOrder) {
   EXPECT_TRUE(same_bytes(top_k(x, 6).second, tensor({1, 4, 2, 5, 0, 3}, device).to(i64)));
   EXPECT_TRUE(same_bytes(top_k(x, 6, 0, false).second, tensor({0, 3, 2, 5, 1, 4}, device).to(i64)));
   EXPECT_TRUE(same_bytes(top_k(x, 3).first, tensor({nan, nan, 3.0f}, device)));
+}
+
+/// Whole rows in order, of more elements than are looked for one by one, against a sort on the host.
+template <class T>
+void expect_sorted(const std::vector<T>& row, Device device) {
+  const auto count = static_cast<int64_t>(row.size());
+  for (const bool largest : {true, false}) {
+    std::vector<int64_t> order(row.size());
+    std::iota(order.begin(), order.end(), int64_t{0});
+    std::stable_sort(order.begin(), order.end(), [&](int64_t i, int64_t j) {
+      const T a = row[static_cast<size_t>(i)], b = row[static_cast<size_t>(j)];
+      const bool a_nan = a != a, b_nan = b != b;
+      if (a_nan || b_nan) return a_nan != b_nan && a_nan == largest;
+      return largest ? a > b : a < b;
+    });
+    const Tensor two = Tensor::empty({2, count}, {dtype_of<T>, cpu_device});
+    for (int64_t i = 0; i < 2 * count; ++i) two.data<T>()[i] = row[static_cast<size_t>(i % count)];
+    const auto [values, index] = top_k(two.to(device), count, -1, largest);
+    const Tensor places = index.to(cpu_device), found = values.to(cpu_device);
+    for (int64_t i = 0; i < 2 * count; ++i) {
+      const int64_t place = order[static_cast<size_t>(i % count)];
+      ASSERT_EQ(places.data<int64_t>()[i], place) << i << (largest ? " of the largest" : " of the smallest");
+      ASSERT_EQ(std::memcmp(found.data<T>() + i, &row[static_cast<size_t>(place)], sizeof(T)), 0);
+    }
+  }
+}
+
+TEST_P(TopKOn, WholeRowsAreSorted) {
+  constexpr double infinity = std::numeric_limits<double>::infinity(), nan = std::numeric_limits<double>::quiet_NaN();
+  std::vector<double> reals = {0.0, -0.0, infinity, -infinity, nan, -nan, 1e-310, -1e-310, 1e300, -1e300};
+  std::vector<int64_t> whole = {0, -1, INT64_MAX, INT64_MIN, int64_t{1} << 32, -(int64_t{1} << 32), 1, 0};
+  for (int i = 0; i < 60; ++i) {
+    reals.push_back(std::sin(7.0 * (i % 11)) * (i % 3 ? 1 : 1e8));
+    whole.push_back((i * 7919 % 64 - 32) * (int64_t{1} << i % 40));
+  }
+  expect_sorted(reals, device);
+  expect_sorted(std::vector<float>(reals.begin(), reals.end()), device);
+  expect_sorted(whole, device);
+  std::vector<int32_t> narrow;
+  std::vector<uint8_t> bytes;
+  for (const int64_t value : whole) narrow.push_back(static_cast<int32_t>(value)), bytes.push_back(value & 255);
+  expect_sorted(narrow, device);
+  expect_sorted(bytes, device);
 }
 
 TEST_P(TopKOn, TheGradientGoesToTheChosen) {

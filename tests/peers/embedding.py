@@ -3,7 +3,8 @@
     env LD_PRELOAD=libjemalloc.so.2 MALLOC_CONF=dirty_decay_ms:-1,muzzy_decay_ms:-1 python3 embedding.py > torch.jsonl
     percale_bench embedding --compare torch.jsonl
 
-Indices are uniform or Zipf's (1.05). The sparse step is nn.Embedding(sparse=True) with SparseAdam.
+Indices are uniform or Zipf's (1.05); bags begin at random places. The sparse step is nn.Embedding(sparse=True) with
+SparseAdam. `--device cuda` waits for the GPU after each ten calls, as percale_bench does.
 """
 import argparse
 import json
@@ -14,10 +15,13 @@ import torch
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("cases", nargs="*", help="all, without any")
+parser.add_argument("--device", default="cpu")
 parser.add_argument("--threads", type=int, default=2)
 parser.add_argument("--seconds", type=float, default=4.0)
 args = parser.parse_args()
 torch.set_num_threads(args.threads)
+torch.set_default_device(args.device)
+AT_ONCE = 10 if args.device == "cuda" else 1
 COUNT = 65_536
 
 
@@ -45,6 +49,22 @@ def gather(rows, width):
     return call
 
 
+def bags(rows, width, count):
+    table, index = torch.nn.EmbeddingBag(rows, width, mode="sum"), draw(rows, False)
+    offsets = torch.cat([torch.zeros(1, dtype=torch.int64), torch.randint(0, COUNT + 1, (count - 1,)).sort().values])
+    upstream = torch.ones(count, width)
+
+    def call():
+        table.weight.grad = None
+        table(index, offsets).backward(upstream)
+    return call
+
+
+def top_k(rows, columns, k):
+    x = torch.randn(rows, columns)
+    return lambda: torch.topk(x, k)
+
+
 def sparse_step(rows, width):
     table, index, upstream = torch.nn.Embedding(rows, width, sparse=True), draw(rows, True), torch.randn(COUNT, width)
     optimizer = torch.optim.SparseAdam(table.parameters())
@@ -62,16 +82,30 @@ CASES = {
     "embedding.100kx256.64k": lambda: gradient(100_000, 256, False),
     "embedding.100kx256.64k.zipf": lambda: gradient(100_000, 256, True),
     "gather.100kx256.64k": lambda: gather(100_000, 256),
+    "top_k.1kx10k.3": lambda: top_k(1000, 10_000, 3),
+    "top_k.10x1M.3": lambda: top_k(10, 1_000_000, 3),
+    "top_k.1kx10k.40": lambda: top_k(1000, 10_000, 40),
+    "embedding_bag.100kx64.64k": lambda: bags(100_000, 64, 2048),
     "embedding.sparse_adam.1Mx128.64k.zipf": lambda: sparse_step(1_000_000, 128),
 }
+
+
+def wait():
+    if args.device == "cuda":
+        torch.cuda.synchronize()
+
+
 for name in args.cases or CASES:
     torch.manual_seed(0)
     call = CASES[name]()
     for _ in range(5):
         call()
+    wait()
     times, end = [], time.perf_counter() + args.seconds
     while time.perf_counter() < end or len(times) < 5:
         start = time.perf_counter()
-        call()
-        times.append((time.perf_counter() - start) * 1e3)
+        for _ in range(AT_ONCE):
+            call()
+        wait()
+        times.append((time.perf_counter() - start) * 1e3 / AT_ONCE)
     print(json.dumps({"case": name, "ms": round(statistics.median(times), 4)}), flush=True)
