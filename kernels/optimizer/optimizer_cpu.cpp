@@ -5,8 +5,8 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "percale/kernels/optimizer/optimizer_cpu.cpp"
-#include <hwy/foreach_target.h>  // before highway.h
 #include <hwy/cache_control.h>
+#include <hwy/foreach_target.h>  // before highway.h
 #include <hwy/highway.h>
 
 #include "optimizer_update-inl.h"
@@ -101,12 +101,15 @@ double norm_of(const T* values, int64_t begin, int64_t end, double order) {
   auto join = [](auto sum, auto part) HWY_ATTR {
     if constexpr (kind == NormKind::largest)
       return hn::IfThenElse(hn::Or(hn::Lt(sum, part), hn::IsNaN(part)), part, sum);
-    else return sum + part;
+    else
+      return sum + part;
   };
   auto part = [&](int64_t i) HWY_ATTR {
     const auto value = load_double(d, values + i);
-    if constexpr (kind == NormKind::two) return value * value;
-    else return hn::Abs(value);
+    if constexpr (kind == NormKind::two)
+      return value * value;
+    else
+      return hn::Abs(value);
   };
   double joined = 0;
   int64_t i = begin;
@@ -129,15 +132,23 @@ double norm_of(const T* values, int64_t begin, int64_t end, double order) {
 template <class T>
 double norm_of(const T* values, int64_t begin, int64_t end, double order) {
   switch (norm_kind(order)) {
-    case NormKind::one: return norm_of<NormKind::one>(values, begin, end, order);
-    case NormKind::two: return norm_of<NormKind::two>(values, begin, end, order);
-    case NormKind::largest: return norm_of<NormKind::largest>(values, begin, end, order);
-    case NormKind::any: break;
+    case NormKind::one:
+      return norm_of<NormKind::one>(values, begin, end, order);
+    case NormKind::two:
+      return norm_of<NormKind::two>(values, begin, end, order);
+    case NormKind::largest:
+      return norm_of<NormKind::largest>(values, begin, end, order);
+    case NormKind::any:
+      break;
   }
   return norm_of<NormKind::any>(values, begin, end, order);
 }
-double norm_f32(const float* values, int64_t begin, int64_t end, double order) { return norm_of(values, begin, end, order); }
-double norm_f64(const double* values, int64_t begin, int64_t end, double order) { return norm_of(values, begin, end, order); }
+double norm_f32(const float* values, int64_t begin, int64_t end, double order) {
+  return norm_of(values, begin, end, order);
+}
+double norm_f64(const double* values, int64_t begin, int64_t end, double order) {
+  return norm_of(values, begin, end, order);
+}
 
 template <class T>
 void scale(T* values, T factor, int64_t begin, int64_t end) {
@@ -180,7 +191,8 @@ HWY_EXPORT(clamp_f64);
 
 namespace {
 
-/// All parameters' elements in one row, each parameter's first on a multiple of 64: what pieces of one size are cut from.
+/// All parameters' elements in one row, each parameter's first on a multiple of 64: what pieces of one size are cut
+/// from.
 class Row {
  public:
   explicit Row(const ParameterSpans& spans) : spans_(spans) {
@@ -210,9 +222,9 @@ class Row {
   int64_t length_ = 0;
 };
 
-/// Counts every parameter's step and works out its numbers, then runs `update` over all of them.
 template <class Numbers, class Options, class Update>
-void run_step(const ParameterSpans& spans, const Tensor& learning_rate, const Options& options, Update update) {
+void update_parameters(const ParameterSpans& spans, const Tensor& learning_rate, const Options& options,
+                       Update update) {
   const double rate = *learning_rate.data<double>();
   std::vector<Numbers> numbers;
   for (const ParameterSpan& span : spans) numbers.emplace_back(options, rate, *span.step += 1);
@@ -220,24 +232,29 @@ void run_step(const ParameterSpans& spans, const Tensor& learning_rate, const Op
       [&](int64_t, size_t i, int64_t begin, int64_t end) { update(spans[i], numbers[i], begin, end); });
 }
 
+/// Counts every parameter's step and works out its numbers, then runs the update of `dtype` over all of them.
+template <template <class> class Numbers, class Options, class Single, class Double>
+void run_step(const ParameterSpans& spans, DType dtype, const Tensor& learning_rate, const Options& options,
+              Single single, Double in_double) {
+  if (dtype == f32)
+    update_parameters<Numbers<float>>(spans, learning_rate, options, single);
+  else
+    update_parameters<Numbers<double>>(spans, learning_rate, options, in_double);
+}
+
 }  // namespace
 
-void sgd_step(const ParameterSpans& spans, DType dtype, const Tensor& learning_rate, const SgdOptions& options) {
-  if (dtype == f32) run_step<SgdNumbers<float>>(spans, learning_rate, options, HWY_DYNAMIC_DISPATCH(sgd_f32));
-  else run_step<SgdNumbers<double>>(spans, learning_rate, options, HWY_DYNAMIC_DISPATCH(sgd_f64));
+void sgd_step(const ParameterSpans& spans, DType dtype, const Tensor& rate, const SgdOptions& options) {
+  run_step<SgdNumbers>(spans, dtype, rate, options, HWY_DYNAMIC_DISPATCH(sgd_f32), HWY_DYNAMIC_DISPATCH(sgd_f64));
 }
 
-void adagrad_step(const ParameterSpans& spans, DType dtype, const Tensor& learning_rate,
-                  const AdagradOptions& options) {
-  if (dtype == f32)
-    run_step<AdagradNumbers<float>>(spans, learning_rate, options, HWY_DYNAMIC_DISPATCH(adagrad_f32));
-  else
-    run_step<AdagradNumbers<double>>(spans, learning_rate, options, HWY_DYNAMIC_DISPATCH(adagrad_f64));
+void adagrad_step(const ParameterSpans& spans, DType dtype, const Tensor& rate, const AdagradOptions& options) {
+  run_step<AdagradNumbers>(spans, dtype, rate, options, HWY_DYNAMIC_DISPATCH(adagrad_f32),
+                           HWY_DYNAMIC_DISPATCH(adagrad_f64));
 }
 
-void adam_step(const ParameterSpans& spans, DType dtype, const Tensor& learning_rate, const AdamOptions& options) {
-  if (dtype == f32) run_step<AdamNumbers<float>>(spans, learning_rate, options, HWY_DYNAMIC_DISPATCH(adam_f32));
-  else run_step<AdamNumbers<double>>(spans, learning_rate, options, HWY_DYNAMIC_DISPATCH(adam_f64));
+void adam_step(const ParameterSpans& spans, DType dtype, const Tensor& rate, const AdamOptions& options) {
+  run_step<AdamNumbers>(spans, dtype, rate, options, HWY_DYNAMIC_DISPATCH(adam_f32), HWY_DYNAMIC_DISPATCH(adam_f64));
 }
 
 void gradient_norm(const ParameterSpans& spans, double order, const Tensor& norm) {
@@ -249,15 +266,20 @@ void gradient_norm(const ParameterSpans& spans, double order, const Tensor& norm
   std::fill_n(of_piece, row.pieces(), 0.0);
   auto run = [&](auto* typed, auto norm_of) {
     row.for_each_part([&](int64_t piece, size_t i, int64_t begin, int64_t end) {
-      of_piece[piece] = join(of_piece[piece], norm_of(static_cast<decltype(typed)>(spans[i].parameter), begin, end, order));
+      of_piece[piece] =
+          join(of_piece[piece], norm_of(static_cast<decltype(typed)>(spans[i].parameter), begin, end, order));
     });
   };
-  if (norm.dtype() == f32) run(static_cast<const float*>(nullptr), HWY_DYNAMIC_DISPATCH(norm_f32));
-  else run(static_cast<const double*>(nullptr), HWY_DYNAMIC_DISPATCH(norm_f64));
+  if (norm.dtype() == f32)
+    run(static_cast<const float*>(nullptr), HWY_DYNAMIC_DISPATCH(norm_f32));
+  else
+    run(static_cast<const double*>(nullptr), HWY_DYNAMIC_DISPATCH(norm_f64));
   double joined = 0;
   for (int64_t piece = 0; piece < row.pieces(); ++piece) joined = join(joined, of_piece[piece]);
-  if (norm.dtype() == f32) *norm.data<float>() = static_cast<float>(norm_root(joined, order));
-  else *norm.data<double>() = norm_root(joined, order);
+  if (norm.dtype() == f32)
+    *norm.data<float>() = static_cast<float>(norm_root(joined, order));
+  else
+    *norm.data<double>() = norm_root(joined, order);
 }
 
 void scale_to_norm(const ParameterSpans& spans, DType dtype, const Tensor& norm, double max_norm) {
@@ -268,8 +290,10 @@ void scale_to_norm(const ParameterSpans& spans, DType dtype, const Tensor& norm,
       scale(static_cast<decltype(typed)*>(spans[i].parameter), static_cast<decltype(typed)>(factor), begin, end);
     });
   };
-  if (dtype == f32) run(float{}, HWY_DYNAMIC_DISPATCH(scale_f32));
-  else run(double{}, HWY_DYNAMIC_DISPATCH(scale_f64));
+  if (dtype == f32)
+    run(float{}, HWY_DYNAMIC_DISPATCH(scale_f32));
+  else
+    run(double{}, HWY_DYNAMIC_DISPATCH(scale_f64));
 }
 
 void clamp_gradients(const ParameterSpans& spans, DType dtype, double limit) {
@@ -278,8 +302,10 @@ void clamp_gradients(const ParameterSpans& spans, DType dtype, double limit) {
       clamp(static_cast<decltype(typed)*>(spans[i].parameter), static_cast<decltype(typed)>(limit), begin, end);
     });
   };
-  if (dtype == f32) run(float{}, HWY_DYNAMIC_DISPATCH(clamp_f32));
-  else run(double{}, HWY_DYNAMIC_DISPATCH(clamp_f64));
+  if (dtype == f32)
+    run(float{}, HWY_DYNAMIC_DISPATCH(clamp_f32));
+  else
+    run(double{}, HWY_DYNAMIC_DISPATCH(clamp_f64));
 }
 
 }  // namespace percale::cpu

@@ -107,9 +107,9 @@ HWY_EXPORT(adam_f64);
 
 namespace {
 
-/// Counts the step and runs `update` over blocks of rows: a row's entries meet in one thread, in their order.
+/// Runs `update` over blocks of rows: a row's entries meet in one thread, in their order.
 template <class T, class Numbers, class Update>
-void run_step(const SparseStep& step, Numbers numbers, Update update) {
+void update_rows(const SparseStep& step, Numbers numbers, Update update) {
   const RowEntries entries(step.index, step.table.size(0));
   parallel_for(entries.blocks(), 1, [&](int64_t block, int64_t) {
     const int64_t width = step.table.size(1), first = entries.first_row(block) * width;
@@ -119,39 +119,36 @@ void run_step(const SparseStep& step, Numbers numbers, Update update) {
   });
 }
 
-double counted(const SparseStep& step) { return *step.step.data<double>() += 1; }
+/// Counts the step and works out its numbers, then runs the update of the table's dtype.
+template <template <class> class Numbers, class Options, class Single, class Double>
+void run_step(const SparseStep& step, const Options& options, Single single, Double in_double) {
+  const double rate = *step.learning_rate.data<double>(), count = *step.step.data<double>() += 1;
+  if (step.table.dtype() == f32)
+    update_rows<float>(step, Numbers<float>(options, rate, count), single);
+  else
+    update_rows<double>(step, Numbers<double>(options, rate, count), in_double);
+}
 
 /// A row's momentum starts from zeros, whichever step is its first.
 template <class T>
-SgdNumbers<T> sgd_numbers(const SparseStep& step, const SgdOptions& options) {
-  SgdNumbers<T> numbers(options, *step.learning_rate.data<double>(), counted(step));
-  numbers.first = false;
-  return numbers;
-}
+struct RowSgdNumbers : SgdNumbers<T> {
+  RowSgdNumbers(const SgdOptions& options, double rate, double count) : SgdNumbers<T>(options, rate, count) {
+    this->first = false;
+  }
+};
 
 }  // namespace
 
 void sparse_sgd_step(const SparseStep& step, const SgdOptions& options) {
-  if (step.table.dtype() == f32)
-    run_step<float>(step, sgd_numbers<float>(step, options), HWY_DYNAMIC_DISPATCH(sgd_f32));
-  else
-    run_step<double>(step, sgd_numbers<double>(step, options), HWY_DYNAMIC_DISPATCH(sgd_f64));
+  run_step<RowSgdNumbers>(step, options, HWY_DYNAMIC_DISPATCH(sgd_f32), HWY_DYNAMIC_DISPATCH(sgd_f64));
 }
 
 void sparse_adagrad_step(const SparseStep& step, const AdagradOptions& options) {
-  const double rate = *step.learning_rate.data<double>(), count = counted(step);
-  if (step.table.dtype() == f32)
-    run_step<float>(step, AdagradNumbers<float>(options, rate, count), HWY_DYNAMIC_DISPATCH(adagrad_f32));
-  else
-    run_step<double>(step, AdagradNumbers<double>(options, rate, count), HWY_DYNAMIC_DISPATCH(adagrad_f64));
+  run_step<AdagradNumbers>(step, options, HWY_DYNAMIC_DISPATCH(adagrad_f32), HWY_DYNAMIC_DISPATCH(adagrad_f64));
 }
 
 void sparse_adam_step(const SparseStep& step, const AdamOptions& options) {
-  const double rate = *step.learning_rate.data<double>(), count = counted(step);
-  if (step.table.dtype() == f32)
-    run_step<float>(step, AdamNumbers<float>(options, rate, count), HWY_DYNAMIC_DISPATCH(adam_f32));
-  else
-    run_step<double>(step, AdamNumbers<double>(options, rate, count), HWY_DYNAMIC_DISPATCH(adam_f64));
+  run_step<AdamNumbers>(step, options, HWY_DYNAMIC_DISPATCH(adam_f32), HWY_DYNAMIC_DISPATCH(adam_f64));
 }
 
 }  // namespace percale::cpu
