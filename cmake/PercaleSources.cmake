@@ -34,8 +34,9 @@ elseif(PERCALE_GPU STREQUAL "emulator")
   list(APPEND PERCALE_SOURCES ${percale_device_sources} ${percale_emulator_sources})
   if(PERCALE_SANITIZE MATCHES "thread")
     # The scheduler tells TSan of every switch itself; instrumented, its own bookkeeping would order the threads.
-    set_source_files_properties(${PROJECT_SOURCE_DIR}/tests/emulator/scheduler.cpp PROPERTIES COMPILE_OPTIONS
-                                -fno-sanitize=thread)
+    set_source_files_properties(
+      ${PROJECT_SOURCE_DIR}/tests/emulator/scheduler.cpp ${PROJECT_SOURCE_DIR}/tests/emulator/fiber.cpp
+      PROPERTIES COMPILE_OPTIONS -fno-sanitize=thread)
   endif()
 else()
   list(FILTER PERCALE_SOURCES EXCLUDE REGEX "/core/cuda/")

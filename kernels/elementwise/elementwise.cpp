@@ -1,116 +1,17 @@
 #include "elementwise.h"
 
-#include <array>
 #include <cmath>
 #include <limits>
 
 #include "../../core/autograd.h"
-#include "../../core/dispatch.h"
 #include "../../core/trace.h"
 #include "../reduction/reduction.h"
-#include "elementwise_twins.h"
+#include "operands.h"
 
 namespace percale {
 namespace {
 
-using elementwise::Function;
-using elementwise::Source;
-using Operands = std::initializer_list<Operand>;
-
-// --- shapes, dtypes and the call of a twin ----------------------------------------------------------------------------
-
-/// PyTorch's rule: tensors with dimensions before those without, those before numbers; the later only where they are of a
-/// higher kind (bool, integer, real).
-DType common_dtype(const char* name, Operands operands) {
-  std::optional<DType> found[3];
-  for (const Operand& operand : operands) {
-    const int category = !operand.is_tensor() ? 2 : operand.tensor().rank() == 0 ? 1 : 0;
-    const DType dtype = operand.is_tensor() ? operand.tensor().dtype() : operand.number().kind;
-    found[category] = found[category] ? promote(*found[category], dtype) : dtype;
-  }
-  std::optional<DType> result = found[2];
-  for (const auto& higher : {found[1], found[0]}) {
-    if (!higher) continue;
-    const bool widens = result && !is_floating(*higher) && (*higher == boolean || is_floating(*result));
-    result = widens ? promote(*higher, *result) : *higher;
-  }
-  require(found[0] || found[1], name, "at least one operand must be a tensor");
-  return *result;
-}
-
-struct Prepared {
-  Shape shape;
-  Device device;
-  std::array<Source, elementwise::max_operands> sources;
-  size_t count = 0;
-
-  std::span<const Source> span() const { return {sources.data(), count}; }
-};
-
-Prepared prepare(const char* name, Operands operands) {
-  Prepared result;
-  const Tensor* first = nullptr;
-  for (const Operand& operand : operands) {
-    if (!operand.is_tensor()) continue;
-    const Tensor& tensor = operand.tensor();
-    require(tensor.defined(), name, "an operand is an undefined tensor");
-    if (first) require_same_device(name, {first, &tensor});
-    result.shape = first ? broadcast(name, result.shape, tensor.shape()) : tensor.shape();
-    if (!first) first = &tensor;
-  }
-  require(first != nullptr, name, "at least one operand must be a tensor");
-  result.device = first->device();
-  for (const Operand& operand : operands) {
-    Source& source = result.sources[result.count++];
-    if (!operand.is_tensor()) {
-      source.real = operand.number().real;
-      source.integer = operand.number().integer;
-      continue;
-    }
-    const Tensor& tensor = operand.tensor();
-    source.tensor = &tensor;
-    source.strides = Shape::filled(result.shape.rank(), 0);
-    for (int dim = tensor.rank() - 1, to = result.shape.rank() - 1; dim >= 0; --dim, --to)
-      source.strides[to] = tensor.shape()[dim] == 1 ? 0 : tensor.strides()[dim];
-  }
-  return result;
-}
-
-bool repeats(const Tensor& tensor) {
-  for (int dim = 0; dim < tensor.rank(); ++dim)
-    if (tensor.strides()[dim] == 0 && tensor.shape()[dim] > 1) return true;
-  return false;
-}
-
-/// Uninitialised, in the stride order of the first operand that has the output's shape in memory of its own.
-Tensor output_of(const Prepared& prepared, DType dtype) {
-  for (const Source& source : prepared.span())
-    if (source.tensor && source.tensor->shape() == prepared.shape && !repeats(*source.tensor))
-      return Tensor::empty_like(*source.tensor, dtype);
-  return Tensor::empty(prepared.shape, {dtype, prepared.device});
-}
-
-void call(Function function, DType common, const Prepared& prepared, const Tensor& out, bool in_place = false) {
-  if (out.numel())
-    on<cpu::elementwise, cuda::elementwise>(prepared.device, function, common, prepared.span(), out, in_place);
-}
-
-Tensor apply(const char* name, Function function, DType common, Operands operands) {
-  const Prepared prepared = prepare(name, operands);
-  Tensor out = output_of(prepared, common);
-  call(function, common, prepared, out);
-  return out;
-}
-
-Tensor apply(const char* name, Function function, Operands operands) {
-  return apply(name, function, common_dtype(name, operands), operands);
-}
-
-/// For functions whose results are real: integers become f32.
-Tensor apply_real(const char* name, Function function, Operands operands) {
-  const DType common = common_dtype(name, operands);
-  return apply(name, function, is_floating(common) ? common : f32, operands);
-}
+using namespace elementwise;
 
 Tensor compare(const char* name, Function function, const Operand& a, const Operand& b) {
   const Operation operation{name};
@@ -123,7 +24,9 @@ Tensor compare(const char* name, Function function, const Operand& a, const Oper
 Shape shape_of(const Operand& operand) { return operand.is_tensor() ? operand.tensor().shape() : Shape{}; }
 
 /// What a gradient finds again: the saved tensor, or where there was none the number.
-Operand again(const Tensor& tensor, const Number& number) { return tensor.defined() ? Operand(tensor) : Operand(number); }
+Operand again(const Tensor& tensor, const Number& number) {
+  return tensor.defined() ? Operand(tensor) : Operand(number);
+}
 
 /// The dtype must have a difference: bool has none.
 void require_not_bool(const char* name, Operands operands) {
@@ -132,7 +35,8 @@ void require_not_bool(const char* name, Operands operands) {
   fail(name, "is not defined for bool; compare with ne() instead", {});
 }
 
-// --- gradients that are one pass, each with its own gradient ----------------------------------------------------------
+// --- gradients that are one pass, each with its own gradient
+// ----------------------------------------------------------
 
 /// upstream * (output > 0), and the same for the sign: linear in `upstream`, flat in the other.
 Tensor masked_gradient(const char* name, Function function, const Tensor& upstream, const Tensor& other) {
@@ -143,12 +47,12 @@ Tensor masked_gradient(const char* name, Function function, const Tensor& upstre
 }
 
 Tensor tanh_gradient(const Tensor& upstream, const Tensor& y) {
-  return record("TanhBackwardBackward0", apply_real("tanh_backward", Function::tanh_gradient, {upstream, y}), {upstream, y},
-                saved(upstream, y), [](const Tensors& gradients, const Saved& saved) -> Tensors {
-                  const Tensor upstream = saved[0], y = saved[1];
-                  return {tanh_gradient(gradients[0], y),
-                          saved.needs(1) ? gradients[0] * upstream * y * -2.0 : Tensor()};
-                });
+  return record(
+      "TanhBackwardBackward0", apply_real("tanh_backward", Function::tanh_gradient, {upstream, y}), {upstream, y},
+      saved(upstream, y), [](const Tensors& gradients, const Saved& saved) -> Tensors {
+        const Tensor upstream = saved[0], y = saved[1];
+        return {tanh_gradient(gradients[0], y), saved.needs(1) ? gradients[0] * upstream * y * -2.0 : Tensor()};
+      });
 }
 
 Tensor sigmoid_gradient(const Tensor& upstream, const Tensor& y) {
@@ -162,8 +66,7 @@ Tensor sigmoid_gradient(const Tensor& upstream, const Tensor& y) {
 
 /// The second derivative of gelu, from operations.
 Tensor gelu_curvature(const Tensor& x, GeluApproximation approximate) {
-  if (approximate == GeluApproximation::none)
-    return exp(x * x * -0.5) * 0.39894228040143267794 * (2.0 - x * x);
+  if (approximate == GeluApproximation::none) return exp(x * x * -0.5) * 0.39894228040143267794 * (2.0 - x * x);
   constexpr double scale = 0.79788456080286535588, cubic = 0.044715;
   const Tensor bent = tanh((x + x * x * x * cubic) * scale), slope = (x * x * (3 * cubic) + 1.0) * scale;
   const Tensor bend = 1.0 - bent * bent;
@@ -171,7 +74,8 @@ Tensor gelu_curvature(const Tensor& x, GeluApproximation approximate) {
 }
 
 Tensor gelu_gradient(const Tensor& upstream, const Tensor& x, GeluApproximation approximate) {
-  const Function function = approximate == GeluApproximation::none ? Function::gelu_gradient : Function::gelu_tanh_gradient;
+  const Function function =
+      approximate == GeluApproximation::none ? Function::gelu_gradient : Function::gelu_tanh_gradient;
   return record("GeluBackwardBackward0", apply_real("gelu_backward", function, {upstream, x}), {upstream, x},
                 saved(upstream, x), [approximate](const Tensors& gradients, const Saved& saved) -> Tensors {
                   const Tensor upstream = saved[0], x = saved[1];
@@ -198,7 +102,8 @@ Tensor sum_to_shape(const Tensor& gradient, const Shape& shape) {
   return sum(gradient, repeated, true).reshape(shape);
 }
 
-// --- functions of one number ------------------------------------------------------------------------------------------
+// --- functions of one number
+// ------------------------------------------------------------------------------------------
 
 Tensor neg(const Tensor& x) {
   const Operation operation{"neg"};
@@ -230,9 +135,8 @@ Tensor relu(const Tensor& x) {
 Tensor exp(const Tensor& x) {
   const Operation operation{"exp"};
   const Tensor y = apply_real("exp", Function::exp, {x});
-  return record("ExpBackward0", y, {x}, saved(y), [](const Tensors& gradients, const Saved& saved) -> Tensors {
-    return {gradients[0] * saved[0]};
-  });
+  return record("ExpBackward0", y, {x}, saved(y),
+                [](const Tensors& gradients, const Saved& saved) -> Tensors { return {gradients[0] * saved[0]}; });
 }
 
 Tensor log(const Tensor& x) {
@@ -297,52 +201,55 @@ Tensor clamp(const Tensor& x, std::optional<Number> min, std::optional<Number> m
                 });
 }
 
-// --- functions of two numbers -----------------------------------------------------------------------------------------
+// --- functions of two numbers
+// -----------------------------------------------------------------------------------------
 
 Tensor add(const Operand& a, const Operand& b) {
   const Operation operation{"add"};
-  return record("AddBackward0", apply("add", Function::add, {a, b}), {a.tensor(), b.tensor()}, {},
-                [a_shape = shape_of(a), b_shape = shape_of(b)](const Tensors& gradients, const Saved& saved) -> Tensors {
-                  return {saved.needs(0) ? sum_to_shape(gradients[0], a_shape) : Tensor(),
-                          saved.needs(1) ? sum_to_shape(gradients[0], b_shape) : Tensor()};
-                });
+  return record(
+      "AddBackward0", apply("add", Function::add, {a, b}), {a.tensor(), b.tensor()}, {},
+      [a_shape = shape_of(a), b_shape = shape_of(b)](const Tensors& gradients, const Saved& saved) -> Tensors {
+        return {saved.needs(0) ? sum_to_shape(gradients[0], a_shape) : Tensor(),
+                saved.needs(1) ? sum_to_shape(gradients[0], b_shape) : Tensor()};
+      });
 }
 
 Tensor sub(const Operand& a, const Operand& b) {
   const Operation operation{"sub"};
   require_not_bool("sub", {a, b});
-  return record(a.is_tensor() ? "SubBackward0" : "RsubBackward1", apply("sub", Function::sub, {a, b}),
-                {a.tensor(), b.tensor()}, {},
-                [a_shape = shape_of(a), b_shape = shape_of(b)](const Tensors& gradients, const Saved& saved) -> Tensors {
-                  return {saved.needs(0) ? sum_to_shape(gradients[0], a_shape) : Tensor(),
-                          saved.needs(1) ? neg(sum_to_shape(gradients[0], b_shape)) : Tensor()};
-                });
+  return record(
+      a.is_tensor() ? "SubBackward0" : "RsubBackward1", apply("sub", Function::sub, {a, b}), {a.tensor(), b.tensor()},
+      {}, [a_shape = shape_of(a), b_shape = shape_of(b)](const Tensors& gradients, const Saved& saved) -> Tensors {
+        return {saved.needs(0) ? sum_to_shape(gradients[0], a_shape) : Tensor(),
+                saved.needs(1) ? neg(sum_to_shape(gradients[0], b_shape)) : Tensor()};
+      });
 }
 
 Tensor mul(const Operand& a, const Operand& b) {
   const Operation operation{"mul"};
-  return record("MulBackward0", apply("mul", Function::mul, {a, b}), {a.tensor(), b.tensor()}, saved(a.tensor(), b.tensor()),
-                [a_number = a.number(), b_number = b.number()](const Tensors& gradients, const Saved& saved) -> Tensors {
-                  const Tensor a = saved[0], b = saved[1];
-                  return {saved.needs(0) ? sum_to_shape(gradients[0] * again(b, b_number), a.shape()) : Tensor(),
-                          saved.needs(1) ? sum_to_shape(gradients[0] * again(a, a_number), b.shape()) : Tensor()};
-                });
+  return record(
+      "MulBackward0", apply("mul", Function::mul, {a, b}), {a.tensor(), b.tensor()}, saved(a.tensor(), b.tensor()),
+      [a_number = a.number(), b_number = b.number()](const Tensors& gradients, const Saved& saved) -> Tensors {
+        const Tensor a = saved[0], b = saved[1];
+        return {saved.needs(0) ? sum_to_shape(gradients[0] * again(b, b_number), a.shape()) : Tensor(),
+                saved.needs(1) ? sum_to_shape(gradients[0] * again(a, a_number), b.shape()) : Tensor()};
+      });
 }
 
 Tensor div(const Operand& a, const Operand& b) {
   const Operation operation{"div"};
-  return record("DivBackward0", apply_real("div", Function::div, {a, b}), {a.tensor(), b.tensor()},
-                saved(a.tensor(), b.tensor()),
-                [a_number = a.number(), b_number = b.number()](const Tensors& gradients, const Saved& saved) -> Tensors {
-                  const Tensor a = saved[0], b = saved[1];
-                  Tensors result(2);
-                  if (saved.needs(0)) result[0] = sum_to_shape(gradients[0] / again(b, b_number), a.shape());
-                  if (saved.needs(1)) {
-                    const Tensor quotient = again(a, a_number) / b;
-                    result[1] = sum_to_shape(neg(gradients[0] * (quotient / b)), b.shape());
-                  }
-                  return result;
-                });
+  return record(
+      "DivBackward0", apply_real("div", Function::div, {a, b}), {a.tensor(), b.tensor()}, saved(a.tensor(), b.tensor()),
+      [a_number = a.number(), b_number = b.number()](const Tensors& gradients, const Saved& saved) -> Tensors {
+        const Tensor a = saved[0], b = saved[1];
+        Tensors result(2);
+        if (saved.needs(0)) result[0] = sum_to_shape(gradients[0] / again(b, b_number), a.shape());
+        if (saved.needs(1)) {
+          const Tensor quotient = again(a, a_number) / b;
+          result[1] = sum_to_shape(neg(gradients[0] * (quotient / b)), b.shape());
+        }
+        return result;
+      });
 }
 
 namespace {
@@ -358,7 +265,8 @@ Tensor power(const Operand& a, const Operand& b) {
     if (exponent == -1) return apply("pow", Function::div, common, {1, a});
   }
   require(is_floating(common) || b.is_tensor() || b.number().integer >= 0, "pow",
-          "an integer to the power of {} is not an integer; convert the base to a real number first", b.number().integer);
+          "an integer to the power of {} is not an integer; convert the base to a real number first",
+          b.number().integer);
   return apply("pow", Function::pow, common, {a, b});
 }
 
@@ -387,16 +295,17 @@ Tensor pow(const Operand& a, const Operand& b) {
   const Operation operation{"pow"};
   const Tensor y = power(a, b);
   const char* name = !b.is_tensor() ? "PowBackward0" : a.is_tensor() ? "PowBackward1" : "PowBackward2";
-  return record(name, y, {a.tensor(), b.tensor()}, saved(a.tensor(), b.tensor(), y),
-                [a_number = a.number(), b_number = b.number()](const Tensors& gradients, const Saved& saved) -> Tensors {
-                  const Tensor a = saved[0], b = saved[1];
-                  const Operand base = again(a, a_number), exponent = again(b, b_number);
-                  Tensors result(2);
-                  if (saved.needs(0)) result[0] = sum_to_shape(base_gradient(gradients[0], base, exponent), a.shape());
-                  if (saved.needs(1))
-                    result[1] = sum_to_shape(exponent_gradient(gradients[0], base, exponent, saved[2]), b.shape());
-                  return result;
-                });
+  return record(
+      name, y, {a.tensor(), b.tensor()}, saved(a.tensor(), b.tensor(), y),
+      [a_number = a.number(), b_number = b.number()](const Tensors& gradients, const Saved& saved) -> Tensors {
+        const Tensor a = saved[0], b = saved[1];
+        const Operand base = again(a, a_number), exponent = again(b, b_number);
+        Tensors result(2);
+        if (saved.needs(0)) result[0] = sum_to_shape(base_gradient(gradients[0], base, exponent), a.shape());
+        if (saved.needs(1))
+          result[1] = sum_to_shape(exponent_gradient(gradients[0], base, exponent, saved[2]), b.shape());
+        return result;
+      });
 }
 
 namespace {
@@ -408,14 +317,17 @@ Tensor share_of(const Tensor& upstream, const Tensor& tie, const Tensor& lost) {
 
 Tensor extreme(const char* name, const char* grad_fn, Function function, const Operand& a, const Operand& b) {
   return record(grad_fn, apply(name, function, {a, b}), {a.tensor(), b.tensor()}, saved(a.tensor(), b.tensor()),
-                [function, a_number = a.number(), b_number = b.number()](const Tensors& gradients, const Saved& saved) -> Tensors {
+                [function, a_number = a.number(), b_number = b.number()](const Tensors& gradients,
+                                                                         const Saved& saved) -> Tensors {
                   const Tensor a = saved[0], b = saved[1];
                   const Operand left = again(a, a_number), right = again(b, b_number);
-                  const Tensor tie = left == right, less = left < right, more = left > right;
+                  const Tensor tie = left == right, less = left<right, more = left> right;
                   const bool larger = function == Function::maximum;
                   Tensors result(2);
-                  if (saved.needs(0)) result[0] = sum_to_shape(share_of(gradients[0], tie, larger ? less : more), a.shape());
-                  if (saved.needs(1)) result[1] = sum_to_shape(share_of(gradients[0], tie, larger ? more : less), b.shape());
+                  if (saved.needs(0))
+                    result[0] = sum_to_shape(share_of(gradients[0], tie, larger ? less : more), a.shape());
+                  if (saved.needs(1))
+                    result[1] = sum_to_shape(share_of(gradients[0], tie, larger ? more : less), b.shape());
                   return result;
                 });
 }
@@ -448,15 +360,17 @@ Tensor where(const Tensor& condition, const Operand& a, const Operand& b) {
   const Prepared prepared = prepare("where", {condition, a, b});
   Tensor out = output_of(prepared, common);
   call(Function::where, common, prepared, out);
-  return record("WhereBackward0", out, {a.tensor(), b.tensor()}, saved(condition),
-                [a_shape = shape_of(a), b_shape = shape_of(b)](const Tensors& gradients, const Saved& saved) -> Tensors {
-                  const Tensor condition = saved[0];
-                  return {saved.needs(0) ? sum_to_shape(where(condition, gradients[0], 0.0), a_shape) : Tensor(),
-                          saved.needs(1) ? sum_to_shape(where(condition, 0.0, gradients[0]), b_shape) : Tensor()};
-                });
+  return record(
+      "WhereBackward0", out, {a.tensor(), b.tensor()}, saved(condition),
+      [a_shape = shape_of(a), b_shape = shape_of(b)](const Tensors& gradients, const Saved& saved) -> Tensors {
+        const Tensor condition = saved[0];
+        return {saved.needs(0) ? sum_to_shape(where(condition, gradients[0], 0.0), a_shape) : Tensor(),
+                saved.needs(1) ? sum_to_shape(where(condition, 0.0, gradients[0]), b_shape) : Tensor()};
+      });
 }
 
-// --- in place ---------------------------------------------------------------------------------------------------------
+// --- in place
+// ---------------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -464,8 +378,8 @@ int kind_of(DType dtype) { return is_floating(dtype) ? 2 : dtype == boolean ? 0 
 
 using OutOfPlace = Tensor (*)(const Operand&, const Operand&);
 
-const Tensor& write(const char* name, const char* grad_fn, Function function, OutOfPlace out_of_place, const Tensor& target,
-                    const Operand& operand) {
+const Tensor& write(const char* name, const char* grad_fn, Function function, OutOfPlace out_of_place,
+                    const Tensor& target, const Operand& operand) {
   const Operation operation{name};
   const bool gains_history = should_record({target, operand.tensor()});
   require_writable(name, target, gains_history);
@@ -479,7 +393,8 @@ const Tensor& write(const char* name, const char* grad_fn, Function function, Ou
   const Prepared prepared = prepare(name, {target, addend});
   DType common = common_dtype(name, {target, addend});
   if (function == Function::div && !is_floating(common)) common = f32;
-  require(prepared.shape == target.shape(), name, "the target has shape {}, the result {}", target.shape(), prepared.shape);
+  require(prepared.shape == target.shape(), name, "the target has shape {}, the result {}", target.shape(),
+          prepared.shape);
   require(kind_of(common) <= kind_of(target.dtype()), name, "a result of {} does not fit a target of {}", common,
           target.dtype());
   // With history the operation is recorded on a copy, whose gradient may need what is overwritten here.

@@ -1,12 +1,9 @@
-// Runs kernels on the CPU: a fiber a thread, switched at barriers only. Compiled without -fsanitize=thread, since its own
-// bookkeeping would order the threads; it tells TSan of each switch, barrier and fence instead.
+// Runs kernels on the CPU: a fiber a thread, switched at barriers only. Compiled without -fsanitize=thread, since its
+// own bookkeeping would order the threads; it tells TSan of each barrier and fence instead.
 //
 // A fiber that meets no barrier runs one thread after the other, so a kernel without barriers costs one switch a block.
 // Under TSan each thread of a block has a fiber of its own, and its number shifts from block to block: so two blocks
 // that write one place are seen as two threads.
-#include <boost/context/fiber.hpp>
-#include <boost/context/protected_fixedsize_stack.hpp>
-
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
@@ -21,17 +18,7 @@
 #include "../../core/error.h"
 #include "../../kernels/common/device.h"
 #include "emulator.h"
-
-// Present when the program runs under the sanitizer, null else: this file sees none of their macros.
-extern "C" {
-[[gnu::weak]] void* __tsan_get_current_fiber();
-[[gnu::weak]] void* __tsan_create_fiber(unsigned flags);
-[[gnu::weak]] void __tsan_switch_to_fiber(void* fiber, unsigned flags);
-[[gnu::weak]] void __tsan_acquire(void* address);
-[[gnu::weak]] void __tsan_release(void* address);
-[[gnu::weak]] void __sanitizer_start_switch_fiber(void** fake_stack, const void* bottom, size_t size);
-[[gnu::weak]] void __sanitizer_finish_switch_fiber(void* fake_stack, const void** bottom, size_t* size);
-}
+#include "fiber.h"
 
 uint3 threadIdx, blockIdx;
 dim3 blockDim, gridDim;
@@ -39,16 +26,8 @@ dim3 blockDim, gridDim;
 namespace percale::emulator {
 namespace {
 
-using boost::context::fiber;
-
 constexpr unsigned most_threads = 1024, warp = 32;
-constexpr size_t stack_bytes = 256 * 1024;
 constexpr size_t shared_bytes_kept = 16 << 20;
-
-bool under_tsan() { return __tsan_switch_to_fiber != nullptr; }
-bool under_asan() { return __sanitizer_start_switch_fiber != nullptr; }
-void acquire(void* tag) { if (under_tsan()) __tsan_acquire(tag); }
-void release(void* tag) { if (under_tsan()) __tsan_release(tag); }
 
 /// Thrown through a thread that will never be resumed, to unwind its stack.
 struct Abandoned {};
@@ -60,12 +39,13 @@ struct Copy {
   uint8_t bytes;
 };
 
-struct Worker {
-  fiber context;
-  void* tsan_fiber = nullptr;
-  void* fake_stack = nullptr;
-  const void* stack_bottom = nullptr;
-  size_t stack_size = 0;
+class Scheduler;
+
+struct Worker : Fiber {
+  explicit Worker(Scheduler& own) : scheduler(own) {}
+  void body() override;
+
+  Scheduler& scheduler;
   unsigned thread = 0;
   std::vector<Copy> copies;
   size_t copies_done = 0;
@@ -95,6 +75,7 @@ struct Tag {
 class Scheduler {
  public:
   void run(const Launch& launch);
+  void serve(Worker& self);
   void set_order(Order order) { order_ = order; }
   Counts counts() const { return counts_; }
 
@@ -115,10 +96,8 @@ class Scheduler {
   void free_shared();
   Worker& idle_worker();
   Worker& make_worker();
-  void worker_main(fiber&& host);
   void run_thread(Worker& self, unsigned thread);
   void resume(Worker& worker);
-  void return_to_host();
   void pause(State state, Where where);
   void place(unsigned thread);
   void abandon_all();
@@ -140,11 +119,6 @@ class Scheduler {
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<Worker*> idle_;
   Worker* current_ = nullptr;
-  fiber host_;
-  void* host_tsan_fiber_ = nullptr;
-  void* host_fake_stack_ = nullptr;
-  const void* host_stack_bottom_ = nullptr;
-  size_t host_stack_size_ = 0;
 
   std::vector<unsigned> thread_order_;
   unsigned count_ = 0, next_ = 0, returned_ = 0;
@@ -159,9 +133,7 @@ class Scheduler {
   Tag start_, done_, fence_, barrier_tags_[128];
 };
 
-std::string text_of(uint3 at) {
-  return format_text("({}, {}, {})", {text(at.x), text(at.y), text(at.z)});
-}
+std::string text_of(uint3 at) { return format_text("({}, {}, {})", {text(at.x), text(at.y), text(at.z)}); }
 std::string text_of(Where where) { return std::string(where.file_name()) + ":" + std::to_string(where.line()); }
 
 uint3 coordinates(uint64_t number, dim3 extents) {
@@ -174,7 +146,8 @@ void arrange(std::vector<T>& numbers, uint64_t count, Order order, uint64_t salt
   numbers.resize(count);
   std::iota(numbers.begin(), numbers.end(), T{0});
   if (order.kind == Order::reverse) std::reverse(numbers.begin(), numbers.end());
-  if (order.kind == Order::shuffled) std::shuffle(numbers.begin(), numbers.end(), std::mt19937_64(order.seed * 1000003 + salt));
+  if (order.kind == Order::shuffled)
+    std::shuffle(numbers.begin(), numbers.end(), std::mt19937_64(order.seed * 1000003 + salt));
 }
 
 // --- switching ------------------------------------------------------------------------------------------------------
@@ -182,19 +155,8 @@ void arrange(std::vector<T>& numbers, uint64_t count, Order order, uint64_t salt
 void Scheduler::resume(Worker& worker) {
   ++counts_.switches;
   current_ = &worker;
-  if (under_tsan()) __tsan_switch_to_fiber(worker.tsan_fiber, 1);
-  if (under_asan()) __sanitizer_start_switch_fiber(&host_fake_stack_, worker.stack_bottom, worker.stack_size);
-  worker.context = std::move(worker.context).resume();
-  if (under_asan()) __sanitizer_finish_switch_fiber(host_fake_stack_, nullptr, nullptr);
+  worker.resume();
   current_ = nullptr;
-}
-
-void Scheduler::return_to_host() {
-  Worker& self = *current_;
-  if (under_tsan()) __tsan_switch_to_fiber(host_tsan_fiber_, 1);
-  if (under_asan()) __sanitizer_start_switch_fiber(&self.fake_stack, host_stack_bottom_, host_stack_size_);
-  host_ = std::move(host_).resume();
-  if (under_asan()) __sanitizer_finish_switch_fiber(self.fake_stack, &host_stack_bottom_, &host_stack_size_);
 }
 
 /// Leaves the calling thread until it is ready again.
@@ -202,7 +164,7 @@ void Scheduler::pause(State state, Where where) {
   const unsigned thread = current_->thread;
   threads_[thread].state = state;
   threads_[thread].where = where;
-  return_to_host();
+  current_->pause();
   if (abandoning_) throw Abandoned{};
   threads_[thread].state = State::running;
   place(thread);
@@ -212,19 +174,19 @@ void Scheduler::place(unsigned thread) {
   threadIdx = blockDim.x == count_ ? uint3{thread, 0, 0} : coordinates(thread, blockDim);
 }
 
-void Scheduler::worker_main(fiber&& host) {
-  host_ = std::move(host);
-  if (under_asan()) __sanitizer_finish_switch_fiber(nullptr, &host_stack_bottom_, &host_stack_size_);
-  Worker& self = *current_;
+/// Runs one thread after the other, for as long as the process lives.
+void Scheduler::serve(Worker& self) {
   for (;;) {
     while (next_ < count_ && !failure_) {
       run_thread(self, thread_order_[next_++]);
       if (under_tsan()) break;
     }
     idle_.push_back(&self);
-    return_to_host();
+    self.pause();
   }
 }
+
+void Worker::body() { scheduler.serve(*this); }
 
 void Scheduler::run_thread(Worker& self, unsigned thread) {
   self.thread = thread;
@@ -246,20 +208,7 @@ void Scheduler::run_thread(Worker& self, unsigned thread) {
   ++returned_;
 }
 
-Worker& Scheduler::make_worker() {
-  Worker& worker = *workers_.emplace_back(std::make_unique<Worker>());
-  boost::context::protected_fixedsize_stack stacks(stack_bytes);
-  auto stack = stacks.allocate();
-  worker.stack_size = stack.size;
-  worker.stack_bottom = static_cast<char*>(stack.sp) - stack.size;
-  if (under_tsan()) worker.tsan_fiber = __tsan_create_fiber(0);
-  worker.context = fiber(std::allocator_arg, boost::context::preallocated(stack.sp, stack.size, stack), stacks,
-                         [this](fiber&& host) {
-                           worker_main(std::move(host));
-                           return fiber{};
-                         });
-  return worker;
-}
+Worker& Scheduler::make_worker() { return *workers_.emplace_back(std::make_unique<Worker>(*this)); }
 
 Worker& Scheduler::idle_worker() {
   if (under_tsan()) {  // thread t of block b has fiber t + b, modulo a few more than there are threads
@@ -278,7 +227,8 @@ Worker& Scheduler::idle_worker() {
 void Scheduler::run(const Launch& launch) {
   const uint64_t threads = uint64_t{launch.block.x} * launch.block.y * launch.block.z;
   launch_ = &launch;
-  if (threads > most_threads || launch.block.z > 64) cuda::fail_launch((kernel_text() + ": more than 1024 threads a block").c_str());
+  if (threads > most_threads || launch.block.z > 64)
+    cuda::fail_launch((kernel_text() + ": more than 1024 threads a block").c_str());
   if (launch.grid.y > 65535 || launch.grid.z > 65535 || launch.grid.x > 0x7fffffffu)
     cuda::fail_launch((kernel_text() + ": the grid is too large").c_str());
   if (launch.shared_bytes > cuda::shared_memory_per_block())
@@ -286,7 +236,6 @@ void Scheduler::run(const Launch& launch) {
   blockDim = launch.block;
   gridDim = launch.grid;
   count_ = static_cast<unsigned>(threads);
-  host_tsan_fiber_ = under_tsan() ? __tsan_get_current_fiber() : nullptr;
   ++counts_.launches;
   const uint64_t blocks = uint64_t{gridDim.x} * gridDim.y * gridDim.z;
   counts_.threads += blocks * threads;
@@ -401,7 +350,8 @@ unsigned Scheduler::lanes_of(unsigned warp_number) const {
 Exchange& Scheduler::find_exchange(unsigned warp_number, unsigned mask, Collective kind, Where where) {
   Exchange* unused = nullptr;
   for (Exchange* exchange : exchanges_[warp_number]) {
-    if (!exchange->in_use) unused = exchange;
+    if (!exchange->in_use)
+      unused = exchange;
     else if (exchange->mask == mask && exchange->arrived != mask) {
       if (exchange->kind != kind) fail_here(where, "lanes of one warp meet in two different warp operations");
       return *exchange;
@@ -452,12 +402,16 @@ std::string Scheduler::divergence() const {
   std::map<std::string, unsigned> places;
   for (unsigned i = 0; i < count_; ++i) {
     const Thread& thread = threads_[i];
-    if (thread.state == State::at_barrier) ++places["wait at the barrier " + text_of(thread.where)];
-    else if (thread.state == State::in_exchange) ++places["wait in the warp operation " + text_of(thread.where)];
-    else if (thread.state == State::returned) ++places["have returned"];
+    if (thread.state == State::at_barrier)
+      ++places["wait at the barrier " + text_of(thread.where)];
+    else if (thread.state == State::in_exchange)
+      ++places["wait in the warp operation " + text_of(thread.where)];
+    else if (thread.state == State::returned)
+      ++places["have returned"];
   }
   std::string list;
-  for (const auto& [place, count] : places) list += (list.empty() ? "" : ", ") + std::to_string(count) + " threads " + place;
+  for (const auto& [place, count] : places)
+    list += (list.empty() ? "" : ", ") + std::to_string(count) + " threads " + place;
   return format_text("[emulator] divergent barrier in {}, block {}: {}", {kernel_text(), text_of(blockIdx), list});
 }
 
@@ -469,7 +423,7 @@ std::recursive_mutex& running() {
 }
 
 Scheduler& scheduler() {
-  static auto* instance = new Scheduler;  // never destroyed: its fibers stand in the midst of worker_main
+  static auto* instance = new Scheduler;  // never destroyed: its fibers stand in the midst of `serve`
   return *instance;
 }
 
