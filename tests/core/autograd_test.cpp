@@ -5,31 +5,36 @@
 
 #include <cmath>
 
+#include "../../kernels/elementwise/elementwise.h"
 #include "../../kernels/fill/fill.h"
+#include "../../kernels/reduction/reduction.h"
+#include "../testing/check.h"
 #include "../testing/message_of.h"
 
 namespace percale {
 namespace {
 
 using testing::message_of;
+using testing::same_bytes;
 
 /// An operation of the test's own: x squared, with a gradient made of recorded operations.
 Tensor times(const Tensor& a, const Tensor& b) {
   Tensor result = Tensor::empty_like(a);
   for (int64_t i = 0; i < a.numel(); ++i) result.data<float>()[i] = a.data<float>()[i] * b.data<float>()[i];
-  return record("TimesBackward0", result, {a, b}, saved(a, b), [](const Tensors& gradients, const Saved& saved) -> Tensors {
-    return {saved.needs(0) ? times(gradients[0], saved[1]) : Tensor(),
-            saved.needs(1) ? times(gradients[0], saved[0]) : Tensor()};
-  });
+  return record("TimesBackward0", result, {a, b}, saved(a, b),
+                [](const Tensors& gradients, const Saved& saved) -> Tensors {
+                  return {saved.needs(0) ? times(gradients[0], saved[1]) : Tensor(),
+                          saved.needs(1) ? times(gradients[0], saved[0]) : Tensor()};
+                });
 }
 
 /// e^x, which saves its own output.
 Tensor exponential(const Tensor& x) {
   Tensor result = Tensor::empty_like(x);
   for (int64_t i = 0; i < x.numel(); ++i) result.data<float>()[i] = std::exp(x.data<float>()[i]);
-  return record("ExponentialBackward0", result, {x}, saved(result), [](const Tensors& gradients, const Saved& saved) -> Tensors {
-    return {times(gradients[0], saved[0])};
-  });
+  return record(
+      "ExponentialBackward0", result, {x}, saved(result),
+      [](const Tensors& gradients, const Saved& saved) -> Tensors { return {times(gradients[0], saved[0])}; });
 }
 
 Tensor leaf(std::initializer_list<float> values) { return tensor(values).requires_grad_(); }
@@ -54,6 +59,22 @@ TEST(Autograd, GivesHigherDerivatives) {
   EXPECT_EQ(second.item<float>(), 48);
   EXPECT_EQ(grad({second}, {x})[0].item<float>(), 48);
   EXPECT_FALSE(x.grad().defined());
+}
+
+/// L = sum(c x^2) over x expanded: its gradient is 2 x C with C the sum of c where x was repeated, and the gradient of
+/// that one's squares is 8 x C^2. Whole numbers, so without rounding.
+TEST(Autograd, DifferentiatesAnExpandedTensorTwice) {
+  const Tensor x = tensor({{1, -2, 3}}).to(f32).view({1, 1, 3}).requires_grad_();
+  const Tensor c = sub(arange(24, {f32, cpu_device}), 11).view({4, 2, 1, 3});
+  const Tensor repeated = x.expand({4, 2, 1, 3});
+  const Tensor loss = sum(mul(mul(repeated, repeated), c)), of_x = sum(c, {0, 1}).view({1, 1, 3});
+  const Tensor first = grad({loss}, {x}, {}, true, true)[0];
+  EXPECT_TRUE(same_bytes(first.detach(), mul(mul(x.detach(), of_x), 2)));
+  const Tensor second = grad({sum(mul(first, first))}, {x})[0];
+  EXPECT_TRUE(same_bytes(second.detach(), mul(mul(x.detach(), mul(of_x, of_x)), 8)));
+  const Tensor scalar = full({}, 3).requires_grad_();
+  EXPECT_EQ(grad({sum(mul(scalar.expand({5, 0}), 2))}, {scalar})[0].item<float>(), 0);
+  EXPECT_EQ(grad({sum(mul(scalar.expand({5, 2}), 2))}, {scalar})[0].item<float>(), 20);
 }
 
 TEST(Autograd, DifferentiatesThroughASavedOutput) {
@@ -118,8 +139,9 @@ TEST(Autograd, GradientsOfTwoLeavesDoNotShareMemory) {
   const Tensor x = leaf({1}), y = leaf({1});
   Tensor both = Tensor::empty({1});
   copy(x.detach(), both);
-  both = record("BothBackward0", both, {x, y}, {},
-                [](const Tensors& gradients, const Saved&) -> Tensors { return {gradients[0], gradients[0]}; });
+  both = record("BothBackward0", both, {x, y}, {}, [](const Tensors& gradients, const Saved&) -> Tensors {
+    return {gradients[0], gradients[0]};
+  });
   both.backward();
   x.grad().fill_(5);
   EXPECT_EQ(y.grad().item<float>(), 1);
