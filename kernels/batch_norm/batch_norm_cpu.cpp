@@ -24,10 +24,10 @@ struct ChannelLines {
 /// The loops over a piece of a matrix [rows, channels], for one instruction set.
 template <class T>
 struct BatchNormFunctions {
-  void (*moments)(const T* x, int64_t rows, int64_t channels, PieceMoments<T>* moments);
+  void (*moments)(const T* x, int64_t rows, int64_t channels, PieceMoments<double>* moments);
   void (*normalise)(const T* x, int64_t rows, int64_t channels, const ChannelLines<T>& lines, T* y);
   /// The sums of upstream * normalised x and of upstream, [2, channels].
-  void (*sums)(const T* upstream, const T* x, const RowStatistics<T>* by, int64_t rows, int64_t channels, T* sums);
+  void (*sums)(const T* upstream, const T* x, const RowStatistics<T>* by, int64_t rows, int64_t channels, double* sums);
   void (*gradient)(const T* upstream, const T* x, int64_t rows, int64_t channels, const ChannelLines<T>& lines,
                    T* result);
 };
@@ -40,42 +40,52 @@ namespace percale::cpu::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 /// Rows whose sums go side by side, to keep the adders busy; joined as (0 + 1) + (2 + 3) on every instruction set.
+/// After `rows_in_lane` rows sums go on in f64.
 constexpr int chains = 4;
+constexpr int64_t rows_in_lane = 256;
 
-/// `count` sums over the rows of one vector's channels: `add(row, totals)` adds what a row gives to each.
+/// `count` sums over the rows of one vector's channels: `add(row, totals)` adds what a row gives to each. To
+/// `results` [count][lanes].
 template <int count, class D, class Add>
-HWY_INLINE void sum_rows(D t, int64_t rows, hn::Vec<D>* results, Add add) {
-  hn::Vec<D> totals[chains][count];
-  for (auto& of_chain : totals)
-    for (auto& total : of_chain) total = hn::Zero(t);
-  int64_t row = 0;
-  for (; row + chains <= rows; row += chains)
-    for (int chain = 0; chain < chains; ++chain) add(row + chain, totals[chain]);
-  for (int chain = 0; row < rows; ++row, ++chain) add(row, totals[chain]);
-  for (int k = 0; k < count; ++k)
-    results[k] = hn::Add(hn::Add(totals[0][k], totals[1][k]), hn::Add(totals[2][k], totals[3][k]));
+HWY_INLINE void sum_rows(D t, int64_t rows, double (*results)[64 / sizeof(hn::TFromD<D>)], Add add) {
+  using T = hn::TFromD<D>;
+  for (int k = 0; k < count; ++k) std::fill_n(results[k], hn::Lanes(t), 0.0);
+  for (int64_t begin = 0; begin < rows; begin += rows_in_lane) {
+    const int64_t end = std::min(rows, begin + rows_in_lane);
+    hn::Vec<D> totals[chains][count];
+    for (auto& of_chain : totals)
+      for (auto& total : of_chain) total = hn::Zero(t);
+    int64_t row = begin;
+    for (; row + chains <= end; row += chains)
+      for (int chain = 0; chain < chains; ++chain) add(row + chain, totals[chain]);
+    for (int chain = 0; row < end; ++row, ++chain) add(row, totals[chain]);
+    for (int k = 0; k < count; ++k) {
+      HWY_ALIGN T each[64 / sizeof(T)];
+      hn::Store(hn::Add(hn::Add(totals[0][k], totals[1][k]), hn::Add(totals[2][k], totals[3][k])), t, each);
+      for (size_t lane = 0; lane < hn::Lanes(t); ++lane) results[k][lane] += static_cast<double>(each[lane]);
+    }
+  }
 }
 
 template <class T>
-void moments_of(const T* x, int64_t rows, int64_t channels, PieceMoments<T>* moments) {
+void moments_of(const T* x, int64_t rows, int64_t channels, PieceMoments<double>* moments) {
   simd::for_each_column<T>(channels, [&](auto t, int64_t i) HWY_ATTR {
     using V = hn::Vec<decltype(t)>;
-    V sum[1], sums[2];
+    constexpr size_t most = 64 / sizeof(T);
+    double sum[1][most], sums[2][most];
     sum_rows<1>(t, rows, sum, [&](int64_t row, V* totals) HWY_ATTR {
       totals[0] = hn::Add(totals[0], hn::LoadU(t, x + row * channels + i));
     });
-    const V shift = hn::Div(sum[0], hn::Set(t, static_cast<T>(rows)));
+    HWY_ALIGN T each[most];
+    for (size_t k = 0; k < hn::Lanes(t); ++k) each[k] = static_cast<T>(sum[0][k] / static_cast<double>(rows));
+    const V shift = hn::Load(t, each);
     sum_rows<2>(t, rows, sums, [&](int64_t row, V* totals) HWY_ATTR {
       const V apart = hn::Sub(hn::LoadU(t, x + row * channels + i), shift);
       totals[0] = hn::Add(totals[0], apart);
       totals[1] = hn::MulAdd(apart, apart, totals[1]);
     });
-    HWY_ALIGN T each[3][64 / sizeof(T)];
-    hn::Store(shift, t, each[0]);
-    hn::Store(sums[0], t, each[1]);
-    hn::Store(sums[1], t, each[2]);
     for (size_t k = 0; k < hn::Lanes(t); ++k)
-      moments[i + static_cast<int64_t>(k)] = {each[0][k], each[1][k], each[2][k]};
+      moments[i + static_cast<int64_t>(k)] = {static_cast<double>(each[k]), sums[0][k], sums[1][k]};
   });
 }
 
@@ -91,7 +101,7 @@ void normalise(const T* x, int64_t rows, int64_t channels, const ChannelLines<T>
 
 template <class T>
 void gradient_sums(const T* upstream, const T* x, const RowStatistics<T>* by, int64_t rows, int64_t channels,
-                   T* results) {
+                   double* results) {
   simd::for_each_column<T>(channels, [&](auto t, int64_t i) HWY_ATTR {
     using V = hn::Vec<decltype(t)>;
     HWY_ALIGN T each[3][64 / sizeof(T)];
@@ -100,15 +110,17 @@ void gradient_sums(const T* upstream, const T* x, const RowStatistics<T>* by, in
       each[0][k] = own.shift, each[1][k] = own.scale, each[2][k] = own.offset;
     }
     const V shift = hn::Load(t, each[0]), scale = hn::Load(t, each[1]), offset = hn::Load(t, each[2]);
-    V sums[2];
+    double sums[2][64 / sizeof(T)];
     sum_rows<2>(t, rows, sums, [&](int64_t row, V* totals) HWY_ATTR {
       const V from = hn::LoadU(t, upstream + row * channels + i);
       const V y = hn::MulAdd(hn::Sub(hn::LoadU(t, x + row * channels + i), shift), scale, offset);
       totals[0] = hn::MulAdd(from, y, totals[0]);
       totals[1] = hn::Add(totals[1], from);
     });
-    hn::StoreU(sums[0], t, results + i);
-    hn::StoreU(sums[1], t, results + channels + i);
+    for (size_t k = 0; k < hn::Lanes(t); ++k) {
+      results[i + static_cast<int64_t>(k)] = sums[0][k];
+      results[channels + i + static_cast<int64_t>(k)] = sums[1][k];
+    }
   });
 }
 
@@ -195,8 +207,8 @@ void batch_statistics(const Tensor& input, double eps, const RunningStatistics& 
     const int64_t rows = input.size(0), channels = input.size(1);
     const int64_t piece = rows_of_cached_piece(rows, channels), pieces = (rows + piece - 1) / piece;
     const auto moments_of = functions_here<T>().moments;
-    const Tensor memory = Tensor::empty({pieces, channels, 3}, input.options());
-    auto* moments = reinterpret_cast<PieceMoments<T>*>(memory.data<T>());
+    const Tensor memory = Tensor::empty({pieces, channels, 3}, {f64, cpu_device});
+    auto* moments = reinterpret_cast<PieceMoments<double>*>(memory.data<double>());
     parallel_for(rows, piece, [&](int64_t begin, int64_t end) {
       moments_of(input.data<T>() + begin * channels, end - begin, channels, moments + begin / piece * channels);
     });
@@ -251,7 +263,7 @@ void batch_norm_gradient(const BatchNormGradient& operands) {
     const BatchNormFunctions<T> functions = functions_here<T>();
     const T *upstream = operands.upstream.data<T>(), *x = operands.input.data<T>();
     const RowStatistics<T>* by = statistics_in<T>(operands.statistics);
-    const ChannelArrays<T> partial(2 * pieces, channels);
+    const ChannelArrays<double> partial(2 * pieces, channels);
     parallel_for(rows, piece, [&](int64_t begin, int64_t end) {
       const int64_t at = begin * channels;
       functions.sums(upstream + at, x + at, by, end - begin, channels, partial[begin / piece * 2]);

@@ -7,6 +7,7 @@
 #define PERCALE_NORMALISE_INL_H
 #endif
 
+#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 #include <algorithm>
@@ -66,14 +67,16 @@ HWY_INLINE void for_each_column(int64_t width, Body body) {
   for (; i < width; ++i) body(one, i);
 }
 
+/// `ahead`: what memory may bring meanwhile, a row's worth.
 template <class T>
-HWY_INLINE RowStatistics<T> statistics_of(const T* x, int64_t width, double eps) {
+HWY_INLINE RowStatistics<T> statistics_of(const T* x, int64_t width, double eps, const T* ahead) {
   double sums[2];
   sum_lanes<1, T>(width, sums, [=](auto t, int64_t i, auto& totals) HWY_ATTR {
     totals[0] = hn::Add(totals[0], hn::LoadU(t, x + i));
   });
   const auto shift = static_cast<T>(sums[0] / static_cast<double>(width));
   sum_lanes<2, T>(width, sums, [=](auto t, int64_t i, auto& totals) HWY_ATTR {
+    if constexpr (hn::MaxLanes(t) > 1) hwy::Prefetch(ahead + i);
     const auto apart = hn::Sub(hn::LoadU(t, x + i), hn::Set(t, shift));
     totals[0] = hn::Add(totals[0], apart);
     totals[1] = hn::MulAdd(apart, apart, totals[1]);
@@ -86,11 +89,12 @@ HWY_INLINE hn::Vec<D> normalised(D t, const T* x, const RowStatistics<T>& by) {
   return hn::MulAdd(hn::Sub(hn::LoadU(t, x), hn::Set(t, by.shift)), hn::Set(t, by.scale), hn::Set(t, by.offset));
 }
 
-/// y = normalised x * weight + bias. `y` may be `x`.
+/// y = normalised x * weight + bias. `y` may be `x`; `ahead` as above.
 template <class T>
 HWY_INLINE void normalise_row(const T* x, const RowStatistics<T>& by, const T* weight, const T* bias, int64_t width,
-                              T* y) {
+                              T* y, const T* ahead) {
   for_each_column<T>(width, [=](auto t, int64_t i) HWY_ATTR {
+    if constexpr (hn::MaxLanes(t) > 1) hwy::Prefetch(ahead + i);
     const auto value = hn::MulAdd(normalised(t, x + i, by), hn::LoadU(t, weight + i), hn::LoadU(t, bias + i));
     hn::StoreU(value, t, y + i);
   });

@@ -7,6 +7,7 @@
 
 #include "../../core/cpu/threads.h"
 #include "../../core/tensor.h"
+#include "convert.h"
 #include "half_rows.h"
 
 namespace percale::cpu {
@@ -76,15 +77,16 @@ inline int64_t rows_of_piece(int64_t rows, int64_t together = 1) {
 }
 
 /// Adds up what the pieces of [pieces, width] have, in order and in f64.
-template <class T>
-void sum_pieces(const T* partial, int64_t pieces, int64_t step, int64_t width, const Tensor& result) {
+template <class Partial>
+void sum_pieces(const Partial* partial, int64_t pieces, int64_t step, int64_t width, const Tensor& result) {
   if (!result.defined()) return;
-  T* to = result.data<T>();
   parallel_for(width, 256, [&](int64_t begin, int64_t end) {
     double sums[256] = {};
     for (int64_t piece = 0; piece < pieces; ++piece)
       for (int64_t i = begin; i < end; ++i) sums[i - begin] += static_cast<double>(partial[piece * step + i]);
-    for (int64_t i = begin; i < end; ++i) to[i] = static_cast<T>(sums[i - begin]);
+    visit_floating("sum_pieces", result.dtype(), [&]<class T>() {
+      for (int64_t i = begin; i < end; ++i) result.data<T>()[i] = convert_to<T>(sums[i - begin]);
+    });
   });
 }
 

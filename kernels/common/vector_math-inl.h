@@ -78,6 +78,23 @@ struct Normal {
   V below, density;
 };
 
+/// exp(x) for x in [-87, 0], within 1 ulp: half as long as Highway's, which takes any x. Our own polynomial, minimax on
+/// [-log(2) / 2, log(2) / 2]; 2^k comes out of the mantissa of what rounds x / log(2).
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V exp_of_negative(D t, V x) {
+  const hn::RebindToSigned<D> whole;
+  const V magic = hn::Set(t, 12582912.0f), shifted = hn::MulAdd(x, hn::Set(t, 1.44269504f), magic);
+  const V power = hn::Sub(shifted, magic);
+  V rest = hn::NegMulAdd(power, hn::Set(t, 0.693145752f), x);
+  rest = hn::NegMulAdd(power, hn::Set(t, 1.42860677e-6f), rest);
+  V inner = hn::MulAdd(hn::Set(t, 0.00138145988f), rest, hn::Set(t, 0.00836871658f));
+  inner = hn::MulAdd(inner, rest, hn::Set(t, 0.0416683890f));
+  inner = hn::MulAdd(inner, rest, hn::Set(t, 0.166665211f));
+  inner = hn::MulAdd(inner, rest, hn::Set(t, 0.49999994f));
+  const V value = hn::Add(hn::MulAdd(hn::Mul(rest, rest), inner, rest), hn::Set(t, 1.0f));
+  return hn::BitCast(t, hn::Add(hn::BitCast(whole, value), hn::ShiftLeft<23>(hn::BitCast(whole, shifted))));
+}
+
 /// The density is d = exp(-x * x / 2) / sqrt(2 pi), and the tail beyond |x| is exp(-x * x / 2) times Mills' ratio, which
 /// falls so smoothly that a polynomial of degree 8 in 0.3|x| / (1 + 0.3|x|) has it (our own fit, minimax in the relative
 /// error over [0, 13.5], 7e-8). So the tails keep their precision where 1 + erf(x) has none: relative to `below`, 3e-7
@@ -87,7 +104,7 @@ template <class D, class V = hn::Vec<D>>
 HWY_INLINE Normal<V> normal(D t, V x) {
   const V size = hn::Abs(x), half = hn::Mul(hn::Mul(x, x), hn::Set(t, -0.5f)), least = hn::Set(t, -87.0f);
   const V part = hn::Div(hn::Mul(size, hn::Set(t, 0.3f)), hn::MulAdd(size, hn::Set(t, 0.3f), hn::Set(t, 1.0f)));
-  const V bell = hn::IfThenZeroElse(hn::Lt(half, least), hn::Exp(t, hn::Max(half, least)));
+  const V bell = hn::IfThenZeroElse(hn::Lt(half, least), exp_of_negative(t, hn::Max(half, least)));
   V ratio = hn::Set(t, 0.038033877f);
   ratio = hn::MulAdd(ratio, part, hn::Set(t, -0.13663736f));
   ratio = hn::MulAdd(ratio, part, hn::Set(t, 0.11728797f));

@@ -17,27 +17,28 @@ HWY_BEFORE_NAMESPACE();
 namespace percale::cpu::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-/// x = word + position + type, and its norm in y, which may be x.
+/// x = word + position + type, and its norm in y, which may be x. `ahead`: the word's row that comes next, anywhere in
+/// the table; the other tables are small.
 template <class T>
 void add_and_normalise(const T* word, const T* position, const T* type, const T* weight, const T* bias, int64_t width,
-                       double eps, T* x, T* y, RowStatistics<T>* statistics) {
+                       double eps, T* x, T* y, RowStatistics<T>* statistics, const T* ahead) {
   simd::for_each_column<T>(width, [=](auto t, int64_t i) HWY_ATTR {
     const auto two = hn::Add(hn::LoadU(t, word + i), hn::LoadU(t, position + i));
     hn::StoreU(hn::Add(two, hn::LoadU(t, type + i)), t, x + i);
   });
-  const RowStatistics<T> by = simd::statistics_of(x, width, eps);
-  simd::normalise_row(x, by, weight, bias, width, y);
+  const RowStatistics<T> by = simd::statistics_of(x, width, eps, ahead);
+  simd::normalise_row(x, by, weight, bias, width, y, ahead);
   if (statistics) *statistics = by;
 }
 void embedding_norm_row_f32(const float* word, const float* position, const float* type, const float* weight,
                             const float* bias, int64_t width, double eps, float* x, float* y,
-                            RowStatistics<float>* statistics) {
-  add_and_normalise(word, position, type, weight, bias, width, eps, x, y, statistics);
+                            RowStatistics<float>* statistics, const float* ahead) {
+  add_and_normalise(word, position, type, weight, bias, width, eps, x, y, statistics, ahead);
 }
 void embedding_norm_row_f64(const double* word, const double* position, const double* type, const double* weight,
                             const double* bias, int64_t width, double eps, double* x, double* y,
-                            RowStatistics<double>* statistics) {
-  add_and_normalise(word, position, type, weight, bias, width, eps, x, y, statistics);
+                            RowStatistics<double>* statistics, const double* ahead) {
+  add_and_normalise(word, position, type, weight, bias, width, eps, x, y, statistics, ahead);
 }
 
 }  // namespace percale::cpu::HWY_NAMESPACE
@@ -96,7 +97,10 @@ void run(const EmbeddingNorm& operands, Row row_function) {
       T* y = result.place(i, buffer + 3 * width);
       T* x = sum ? sum + i * width : y;
       row_function(row[0], row[1], row[2], weights.data<T>(), biases.data<T>(), width, operands.eps, x, y,
-                   statistics ? statistics + i : nullptr);
+                   statistics ? statistics + i : nullptr,
+                   table[0].converts()
+                       ? row[0]
+                       : table[0].read(static_cast<int64_t>(index[0][std::min(i + 1, end - 1)]), 1, nullptr));
       result.written(i, 1, y);
     }
   });

@@ -48,8 +48,8 @@ void forward_row(const T* input, const T* residual, T* x, const T* weight, const
                  T* y, RowStatistics<T>* statistics) {
   if (residual) add_rows(input, residual, width, x);
   const T* own = residual ? x : input;
-  const RowStatistics<T> by = simd::statistics_of(own, width, eps);
-  simd::normalise_row(own, by, weight, bias, width, y);
+  const RowStatistics<T> by = simd::statistics_of(own, width, eps, input + width);
+  simd::normalise_row(own, by, weight, bias, width, y, (residual ? residual : input) + width);
   if (statistics) *statistics = by;
 }
 
