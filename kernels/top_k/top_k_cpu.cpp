@@ -19,16 +19,33 @@ class Choice {
     };
     for (int64_t i = 0; i < k_; ++i) heap_[i] = i;
     std::make_heap(heap_, heap_ + k_, before);
-    for (int64_t i = k_; i < length; ++i) {
-      if (!before(i, *heap_)) continue;
+    const auto offer = [this, before](int64_t i) {
+      if (!before(i, *heap_)) return;
       std::pop_heap(heap_, heap_ + k_, before);
       heap_[k_ - 1] = i;
       std::push_heap(heap_, heap_ + k_, before);
-    }
+    };
+    int64_t i = k_;
+    for (; i + together <= length; i += together)
+      if (may_come(row + i, static_cast<compute_t<T>>(row[*heap_])))
+        for (int64_t j = i; j < i + together; ++j) offer(j);
+    for (; i < length; ++i) offer(i);
     std::sort_heap(heap_, heap_ + k_, before);
   }
 
  private:
+  static constexpr int64_t together = 16;  ///< elements, of which mostly none comes before the last of the chosen
+
+  /// Whether one of `together` elements may come before `last`, which stands in front of them. True with NaN on a side.
+  bool may_come(const T* elements, compute_t<T> last) const {
+    int found = 0;
+    if (largest_)
+      for (int64_t j = 0; j < together; ++j) found |= !(static_cast<compute_t<T>>(elements[j]) <= last);
+    else
+      for (int64_t j = 0; j < together; ++j) found |= !(static_cast<compute_t<T>>(elements[j]) >= last);
+    return found != 0;
+  }
+
   int64_t* heap_;
   int64_t k_;
   bool largest_;

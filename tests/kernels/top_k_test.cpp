@@ -34,7 +34,8 @@ TEST_P(TopKOn, NanIsLargestAndEqualsKeepTheirOrder) {
   EXPECT_TRUE(same_bytes(top_k(x, 3).first, tensor({nan, nan, 3.0f}, device)));
 }
 
-/// Whole rows in order, of more elements than are looked for one by one, against a sort on the host.
+/// Some elements of rows, and all of them, against a sort on the host. Of few elements the rest lies behind whole
+/// blocks.
 template <class T>
 void expect_sorted(const std::vector<T>& row, Device device) {
   const auto count = static_cast<int64_t>(row.size());
@@ -49,12 +50,14 @@ void expect_sorted(const std::vector<T>& row, Device device) {
     });
     const Tensor two = Tensor::empty({2, count}, {dtype_of<T>, cpu_device});
     for (int64_t i = 0; i < 2 * count; ++i) two.data<T>()[i] = row[static_cast<size_t>(i % count)];
-    const auto [values, index] = top_k(two.to(device), count, -1, largest);
-    const Tensor places = index.to(cpu_device), found = values.to(cpu_device);
-    for (int64_t i = 0; i < 2 * count; ++i) {
-      const int64_t place = order[static_cast<size_t>(i % count)];
-      ASSERT_EQ(places.data<int64_t>()[i], place) << i << (largest ? " of the largest" : " of the smallest");
-      ASSERT_EQ(std::memcmp(found.data<T>() + i, &row[static_cast<size_t>(place)], sizeof(T)), 0);
+    for (const int64_t k : {int64_t{5}, count}) {
+      const auto [values, index] = top_k(two.to(device), k, -1, largest);
+      const Tensor places = index.to(cpu_device), found = values.to(cpu_device);
+      for (int64_t i = 0; i < 2 * k; ++i) {
+        const int64_t place = order[static_cast<size_t>(i % k)];
+        ASSERT_EQ(places.data<int64_t>()[i], place) << i << (largest ? " of the largest " : " of the smallest ") << k;
+        ASSERT_EQ(std::memcmp(found.data<T>() + i, &row[static_cast<size_t>(place)], sizeof(T)), 0);
+      }
     }
   }
 }
@@ -67,6 +70,8 @@ TEST_P(TopKOn, WholeRowsAreSorted) {
     reals.push_back(std::sin(7.0 * (i % 11)) * (i % 3 ? 1 : 1e8));
     whole.push_back((i * 7919 % 64 - 32) * (int64_t{1} << i % 40));
   }
+  expect_sorted(reals, device);
+  std::reverse(reals.begin(), reals.end());  // NaN and infinity behind numbers, and numbers behind NaN
   expect_sorted(reals, device);
   expect_sorted(std::vector<float>(reals.begin(), reals.end()), device);
   expect_sorted(whole, device);
