@@ -13,6 +13,7 @@
 #include <hwy/highway.h>
 
 #include "../common/product_block-inl.h"
+#include "../common/vector_math-inl.h"
 
 #ifndef PERCALE_ATTENTION_HEAD
 #define PERCALE_ATTENTION_HEAD
@@ -46,7 +47,7 @@ struct Head {
 
 template <class T>
 struct HeadGradients {
-  HeadRows<const T> upstream;
+  HeadRows<const T> result, upstream;
   HeadRows<T> query, key, value;
 };
 
@@ -134,6 +135,14 @@ HWY_INLINE double exponentials(double* row, size_t length, double scale, double&
   return sum;
 }
 
+HWY_INLINE void take_logarithms(const float* sums, size_t count, float* logarithms) {
+  for_each_vector<1>(&sums, logarithms, count,
+                     [](auto t, auto sum, auto, auto, auto) HWY_ATTR { return simd::log(t, sum); });
+}
+HWY_INLINE void take_logarithms(const double* sums, size_t count, double* logarithms) {
+  for (size_t i = 0; i < count; ++i) logarithms[i] = std::log(sums[i]);
+}
+
 /// The weights of a query again, from its products and the logarithm of its sum.
 HWY_INLINE void weights_of(float* row, size_t length, float scale, float log_sum) {
   const hn::CappedTag<float, 16> t;
@@ -180,12 +189,24 @@ void drop(const Head<T>& head, size_t row, T* values) {
   }
 }
 
-/// `columns` columns of `depth` rows in panels, as the products' right operand.
+/// `columns` columns of `depth` rows in panels, as the products' right operand. `beside` has room for a panel, if the
+/// columns' elements are neighbours; else null.
 template <class T>
-void pack_panels(const T* from, size_t depth_step, size_t column_step, size_t depth, size_t columns, T* packed) {
-  for (size_t c = 0; c < columns; c += panel<T>)
-    pack_block(from + c * column_step, depth_step, column_step, depth, std::min(panel<T>, columns - c),
-               packed + c * depth);
+void pack_panels(const T* from, size_t depth_step, size_t column_step, size_t depth, size_t columns, T* packed,
+                 T* beside) {
+  size_t c = 0;
+  for (; c + panel<T> <= columns; c += panel<T>)
+    pack_block(from + c * column_step, depth_step, column_step, depth, panel<T>, packed + c * depth);
+  if (c == columns) return;
+  from += c * column_step;
+  if (beside == nullptr) {
+    pack_block(from, depth_step, column_step, depth, columns - c, packed + c * depth);
+    return;
+  }
+  // Columns whose elements are neighbours are packed a square at a time where there is a whole panel of them.
+  for (size_t k = 0; k < columns - c; ++k) std::copy_n(from + k * column_step, depth, beside + k * depth);
+  std::fill_n(beside + (columns - c) * depth, (panel<T> - (columns - c)) * depth, T(0));
+  pack_block(beside, 1, depth, depth, panel<T>, packed + c * depth);
 }
 
 /// out[rows, columns] (+)= left times the panels.
@@ -216,8 +237,8 @@ void forward(const Head<T>& head, T* scratch) {
   T* values = keys + row_step * width;
   T* products = values + padded(width) * length;
   T* sums = products + query_block * row_step;
-  pack_panels(head.key.data, 1, head.key.step, width, length, keys);
-  pack_panels(head.value.data, head.value.step, 1, length, width, values);
+  pack_panels(head.key.data, 1, head.key.step, width, length, keys, sums);
+  pack_panels<T>(head.value.data, head.value.step, 1, length, width, values, nullptr);
   T factors[query_block];
   const T* weights = products;
   for (size_t first = 0; first < length; first += query_block) {
@@ -227,9 +248,15 @@ void forward(const Head<T>& head, T* scratch) {
       T* row = products + r * row_step;
       T shift;
       const T sum = exponentials(row, length, head.scale, shift);
-      *head.log_sums[first + r] = shift + std::log(sum);
-      factors[r] = 1 / sum;
+      *head.log_sums[first + r] = shift;
+      factors[r] = sum;
       if (head.shape->threshold) drop<T>(head, first + r, row);
+    }
+    T logarithms[query_block];
+    take_logarithms(factors, rows, logarithms);
+    for (size_t r = 0; r < rows; ++r) {
+      *head.log_sums[first + r] += logarithms[r];
+      factors[r] = 1 / factors[r];
     }
     multiply_rows_by<T>({weights, row_step}, length, values, rows, width, sums);
     for (size_t r = 0; r < rows; ++r)
@@ -258,9 +285,9 @@ void backward(const Head<T>& head, const HeadGradients<T>& gradients, T* scratch
   T *weights = take(query_block * row_step), *products = take(query_block * row_step);
   T *queries = take(query_block * out_step), *upstream = take(query_block * out_step),
     *sums = take(query_block * out_step);
-  pack_panels(head.key.data, 1, head.key.step, width, length, keys_across);
-  pack_panels(head.value.data, 1, head.value.step, width, length, values_across);
-  pack_panels(head.key.data, head.key.step, 1, length, width, keys);
+  pack_panels(head.key.data, 1, head.key.step, width, length, keys_across, sums);
+  pack_panels(head.value.data, 1, head.value.step, width, length, values_across, sums);
+  pack_panels<T>(head.key.data, head.key.step, 1, length, width, keys, nullptr);
   for (size_t first = 0; first < length; first += query_block) {
     const size_t rows = std::min(query_block, length - first);
     multiply_rows_by<T>({head.query[first], head.query.step}, width, keys_across, rows, length, weights);
@@ -270,14 +297,14 @@ void backward(const Head<T>& head, const HeadGradients<T>& gradients, T* scratch
       T *row = weights + r * row_step, *gradient = products + r * row_step;
       weights_of(row, length, head.scale, *head.log_sums[first + r]);
       if (head.shape->threshold) drop<T>(head, first + r, gradient);
-      to_product_gradients(row, gradient, length, dot<T>(gradients.upstream[first + r], head.result[first + r], width),
-                           head.scale);
+      to_product_gradients(row, gradient, length,
+                           dot<T>(gradients.upstream[first + r], gradients.result[first + r], width), head.scale);
       if (head.shape->threshold) drop<T>(head, first + r, row);
     }
     multiply_rows_by<T>({products, row_step}, length, keys, rows, width, sums);
     for (size_t r = 0; r < rows; ++r) std::copy_n(sums + r * out_step, width, gradients.query[first + r]);
-    pack_panels(head.query[first], head.query.step, 1, rows, width, queries);
-    pack_panels(gradients.upstream[first], gradients.upstream.step, 1, rows, width, upstream);
+    pack_panels<T>(head.query[first], head.query.step, 1, rows, width, queries, nullptr);
+    pack_panels<T>(gradients.upstream[first], gradients.upstream.step, 1, rows, width, upstream, nullptr);
     add_to<T>(key_sums, products, row_step, queries, head, rows, first == 0);
     add_to<T>(value_sums, weights, row_step, upstream, head, rows, first == 0);
   }
@@ -288,6 +315,15 @@ void backward(const Head<T>& head, const HeadGradients<T>& gradients, T* scratch
 }
 
 }  // namespace
+
+void widen_rows(HeadRows<const bfloat16> from, size_t rows, size_t width, float* to) {
+  for (size_t r = 0; r < rows; ++r, to += width)
+    for (size_t c = 0; c < width; ++c) to[c] = from[r][c];
+}
+void round_rows(const float* from, size_t rows, size_t width, HeadRows<bfloat16> to) {
+  for (size_t r = 0; r < rows; ++r, from += width)
+    for (size_t c = 0; c < width; ++c) to[r][c] = bfloat16(from[c]);
+}
 
 void forward_f32(const Head<float>& head, float* scratch) { forward(head, scratch); }
 void forward_f64(const Head<double>& head, double* scratch) { forward(head, scratch); }
@@ -305,10 +341,11 @@ HWY_AFTER_NAMESPACE();
 
 #include "../../core/cpu/threads.h"
 #include "../../core/error.h"
-#include "../../core/primitives.h"
 
 namespace percale::cpu {
 
+HWY_EXPORT(widen_rows);
+HWY_EXPORT(round_rows);
 HWY_EXPORT(forward_f32);
 HWY_EXPORT(forward_f64);
 HWY_EXPORT(backward_f32);
@@ -316,17 +353,17 @@ HWY_EXPORT(backward_f64);
 
 namespace {
 
-/// Heads of sequences a piece of work: some 2^18 multiply-adds, by the longest one's size.
-int64_t grain_of(const AttentionShape& shape) {
-  const int64_t work = 2 * shape.longest * shape.longest * shape.width;
-  return std::max<int64_t>((1 << 18) / std::max<int64_t>(work, 1), 1);
+int64_t longest_of(const Tensor& starts) {
+  int64_t longest = 0;
+  for (int64_t i = 0; i + 1 < starts.numel(); ++i)
+    longest = std::max(longest, starts.data<int64_t>()[i + 1] - starts.data<int64_t>()[i]);
+  return longest;
 }
 
-Tensor widened(const Tensor& tensor) {
-  if (tensor.dtype() != bf16) return tensor;
-  const Tensor wide = Tensor::empty(tensor.shape(), {f32, cpu_device});
-  copy(tensor, wide);
-  return wide;
+/// Heads of sequences a piece of work: some 2^18 multiply-adds, by the longest one's size.
+int64_t grain_of(int64_t longest, int64_t width) {
+  const int64_t work = 2 * longest * longest * width;
+  return std::max<int64_t>((1 << 18) / std::max<int64_t>(work, 1), 1);
 }
 
 template <class T>
@@ -335,53 +372,105 @@ HeadRows<T> rows_of(const Tensor& tensor, int64_t row, int64_t column) {
           static_cast<size_t>(tensor.stride(0))};
 }
 
-/// Calls `body(head, sequence's first token, first column, scratch)` for each head of each sequence that has tokens.
-template <class T, class Body>
-void for_each_head(const AttentionOperands& operands, int64_t scratch, Body body) {
+/// The rows of one head as T: where they lie, or for bf16 in the scratch.
+template <class T>
+class HeadMemory {
+ public:
+  static constexpr size_t most = 8;  ///< of what is converted
+
+  HeadMemory(int64_t token, int64_t column, int64_t length, int64_t width, T* scratch)
+      : token_(token),
+        column_(column),
+        length_(static_cast<size_t>(length)),
+        width_(static_cast<size_t>(width)),
+        scratch_(scratch) {}
+
+  HeadRows<const T> read(const Tensor& tensor) {
+    if (tensor.dtype() == dtype_of<T>) return rows_of<const T>(tensor, token_, column_);
+    const HeadRows<T> own = take();
+    if constexpr (std::is_same_v<T, float>)
+      HWY_DYNAMIC_DISPATCH(widen_rows)(rows_of<const bfloat16>(tensor, token_, column_), length_, width_, own.data);
+    return {own.data, own.step};
+  }
+  HeadRows<T> write(const Tensor& tensor) {
+    if (tensor.dtype() == dtype_of<T>) return rows_of<T>(tensor, token_, column_);
+    written_[count_] = &tensor;
+    return rows_[count_++] = take();
+  }
+  /// Rounds what has been written.
+  void finish() const {
+    if constexpr (std::is_same_v<T, float>)
+      for (size_t i = 0; i < count_; ++i) HWY_DYNAMIC_DISPATCH(round_rows)
+    (rows_[i].data, length_, width_, rows_of<bfloat16>(*written_[i], token_, column_));
+  }
+  T* scratch() const { return scratch_; }
+
+ private:
+  HeadRows<T> take() {
+    const HeadRows<T> taken{scratch_, width_};
+    scratch_ += padded(length_ * width_);
+    return taken;
+  }
+  int64_t token_, column_;
+  size_t length_, width_;
+  T* scratch_;
+  const Tensor* written_[most];
+  HeadRows<T> rows_[most];
+  size_t count_ = 0;
+};
+
+/// Calls `body(head, memory)` for each head of each sequence that has tokens; `scratch(length, width)` is what it
+/// takes.
+template <class T, class Scratch, class Body>
+void for_each_head(const AttentionOperands& operands, Scratch scratch, Body body) {
   const AttentionShape& shape = operands.shape;
   const int64_t* starts = operands.starts.data<int64_t>();
-  parallel_for((operands.starts.numel() - 1) * shape.heads, grain_of(shape), [&](int64_t begin, int64_t end) {
-    const Tensor memory = Tensor::empty({scratch}, {dtype_of<T>, cpu_device});
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t token = starts[i / shape.heads], length = starts[i / shape.heads + 1] - token;
-      const int64_t number = i % shape.heads, column = number * shape.width;
-      if (length == 0) continue;
-      const Head<T> head{rows_of<const T>(operands.query, token, column),
-                         rows_of<const T>(operands.key, token, column),
-                         rows_of<const T>(operands.value, token, column),
-                         rows_of<T>(operands.result, token, column),
-                         rows_of<T>(operands.log_sums, token, number),
-                         static_cast<size_t>(length),
-                         static_cast<size_t>(shape.width),
-                         static_cast<T>(shape.scale),
-                         static_cast<T>(shape.kept),
-                         &shape,
-                         token,
-                         number};
-      body(head, token, column, memory.data<T>());
-    }
-  });
+  const int64_t longest = longest_of(operands.starts);
+  const auto most = static_cast<size_t>(longest), width = static_cast<size_t>(shape.width);
+  const size_t elements =
+      scratch(most, width) + (operands.query.dtype() == bf16 ? HeadMemory<T>::most * padded(most * width) : 0);
+  parallel_for((operands.starts.numel() - 1) * shape.heads, grain_of(longest, shape.width),
+               [&](int64_t begin, int64_t end) {
+                 const Tensor block = Tensor::empty({static_cast<int64_t>(elements)}, {dtype_of<T>, cpu_device});
+                 for (int64_t i = begin; i < end; ++i) {
+                   const int64_t token = starts[i / shape.heads], length = starts[i / shape.heads + 1] - token,
+                                 number = i % shape.heads;
+                   if (length == 0) continue;
+                   HeadMemory<T> memory(token, number * shape.width, length, shape.width, block.data<T>());
+                   Head<T> head{};
+                   head.query = memory.read(operands.query);
+                   head.key = memory.read(operands.key);
+                   head.value = memory.read(operands.value);
+                   head.log_sums = rows_of<T>(operands.log_sums, token, number);
+                   head.length = static_cast<size_t>(length);
+                   head.width = width;
+                   head.scale = static_cast<T>(shape.scale);
+                   head.kept = static_cast<T>(shape.kept);
+                   head.shape = &shape;
+                   head.token = token;
+                   head.head = number;
+                   body(head, memory);
+                   memory.finish();
+                 }
+               });
 }
 
 template <class T, class Run>
 void run_forward(const AttentionOperands& operands, Run run) {
-  const auto scratch =
-      forward_scratch(static_cast<size_t>(operands.shape.longest), static_cast<size_t>(operands.shape.width));
-  for_each_head<T>(operands, static_cast<int64_t>(scratch),
-                   [&](const Head<T>& head, int64_t, int64_t, T* memory) { run(head, memory); });
+  for_each_head<T>(operands, forward_scratch, [&](Head<T>& head, HeadMemory<T>& memory) {
+    head.result = memory.write(operands.result);
+    run(head, memory.scratch());
+  });
 }
 
 template <class T, class Run>
 void run_backward(const AttentionOperands& operands, const AttentionGradients& gradients, Run run) {
-  const auto scratch =
-      backward_scratch(static_cast<size_t>(operands.shape.longest), static_cast<size_t>(operands.shape.width));
-  for_each_head<T>(
-      operands, static_cast<int64_t>(scratch), [&](const Head<T>& head, int64_t token, int64_t column, T* memory) {
-        const HeadGradients<T> own{rows_of<const T>(gradients.upstream, token, column),
-                                   rows_of<T>(gradients.query, token, column), rows_of<T>(gradients.key, token, column),
-                                   rows_of<T>(gradients.value, token, column)};
-        run(head, own, memory);
-      });
+  for_each_head<T>(operands, backward_scratch, [&](Head<T>& head, HeadMemory<T>& memory) {
+    const HeadRows<const T> result = memory.read(operands.result);
+    const HeadGradients<T> own{result, memory.read(gradients.upstream), memory.write(gradients.query),
+                               memory.write(gradients.key), memory.write(gradients.value)};
+    run(head, own, memory.scratch());
+  });
 }
 
 }  // namespace
@@ -405,30 +494,17 @@ void attention_starts(const Tensor& offsets, int64_t tokens, int64_t longest, co
 }
 
 void attention(const AttentionOperands& operands) {
-  if (operands.query.dtype() == f64) return run_forward<double>(operands, HWY_DYNAMIC_DISPATCH(forward_f64));
-  const Tensor query = widened(operands.query), key = widened(operands.key), value = widened(operands.value);
-  const bool as_is = operands.result.dtype() == f32;
-  const Tensor result = as_is ? operands.result : Tensor::empty(operands.result.shape(), {f32, cpu_device});
-  run_forward<float>({query, key, value, operands.starts, result, operands.log_sums, operands.shape},
-                     HWY_DYNAMIC_DISPATCH(forward_f32));
-  if (!as_is) copy(result, operands.result);
+  if (operands.query.dtype() == f64)
+    run_forward<double>(operands, HWY_DYNAMIC_DISPATCH(forward_f64));
+  else
+    run_forward<float>(operands, HWY_DYNAMIC_DISPATCH(forward_f32));
 }
 
 void attention_gradient(const AttentionOperands& operands, const AttentionGradients& gradients) {
   if (operands.query.dtype() == f64)
-    return run_backward<double>(operands, gradients, HWY_DYNAMIC_DISPATCH(backward_f64));
-  const Tensor query = widened(operands.query), key = widened(operands.key), value = widened(operands.value);
-  const Tensor result = widened(operands.result), upstream = widened(gradients.upstream);
-  const auto wide = [](const Tensor& like) {
-    return like.dtype() == f32 ? like : Tensor::empty(like.shape(), {f32, cpu_device});
-  };
-  const Tensor of_query = wide(gradients.query), of_key = wide(gradients.key), of_value = wide(gradients.value);
-  run_backward<float>({query, key, value, operands.starts, result, operands.log_sums, operands.shape},
-                      {upstream, of_query, of_key, of_value}, HWY_DYNAMIC_DISPATCH(backward_f32));
-  if (of_query.dtype() == gradients.query.dtype()) return;
-  copy(of_query, gradients.query);
-  copy(of_key, gradients.key);
-  copy(of_value, gradients.value);
+    run_backward<double>(operands, gradients, HWY_DYNAMIC_DISPATCH(backward_f64));
+  else
+    run_backward<float>(operands, gradients, HWY_DYNAMIC_DISPATCH(backward_f32));
 }
 
 }  // namespace percale::cpu
