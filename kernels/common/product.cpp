@@ -222,6 +222,7 @@ HWY_AFTER_NAMESPACE();
 #include <algorithm>
 
 #include "../../core/error.h"
+#include "product_bf16_pairs.h"
 
 namespace percale::cpu {
 
@@ -276,11 +277,13 @@ void multiply(const Product& product) {
 }
 
 size_t packed_bytes(DType dtype, int64_t depth, int64_t columns) {
+  if (dtype == bf16) return dots_bf16_pairs() ? bf16_pairs_bytes(depth, columns) : 0;
   const int64_t width = panel_width(dtype);
   return static_cast<size_t>(ceil_div(columns, width) * width * depth) * size_of(dtype);
 }
 
 void pack_right(const Product& product, void* packed) {
+  if (product.dtype == bf16) return pack_bf16_pairs(product, packed);
   const auto pack = product.dtype == f32 ? HWY_DYNAMIC_DISPATCH(pack_f32) : HWY_DYNAMIC_DISPATCH(pack_f64);
   const int64_t width = panel_width(product.dtype);
   const int64_t panels = std::max<int64_t>(65536 / std::max<int64_t>(width * product.depth, 1), 1);

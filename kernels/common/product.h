@@ -20,8 +20,8 @@ class Tensor;
 namespace percale::cpu {
 
 /// out[rows, columns] = left[rows, depth] right[depth, columns], then plus bias[columns] and ReLU where asked for.
-/// All of one dtype: f32, f64, or bf16 where `multiplies_bf16()` (then by oneDNN, sums in f32, and of the two steps of each
-/// operand one must be 1). Steps are in elements; the columns of `out` are neighbours.
+/// All of one dtype: f32, f64, or bf16 where `multiplies_bf16()` (sums in f32, and of the two steps of each operand one must
+/// be 1). Steps are in elements; the columns of `out` are neighbours.
 struct Product {
   DType dtype = f32;
   int64_t rows = 0, columns = 0, depth = 0;
@@ -50,7 +50,7 @@ Tensor readable_bf16(const Tensor& tensor);
 
 /// Columns that `pack_right` puts side by side: by the instruction set.
 int64_t panel_width(DType dtype);
-/// Bytes of `right` as `pack_right` writes it.
+/// Bytes of `right` as `pack_right` writes it; 0 where nothing can be packed (bf16 by oneDNN).
 size_t packed_bytes(DType dtype, int64_t depth, int64_t columns);
 /// Writes `product.right` in the order in which products read it: worth it where one is multiplied often.
 void pack_right(const Product& product, void* packed);

@@ -1,10 +1,12 @@
-// The pieces of a product of bfloat16, by oneDNN, on processors that multiply it themselves.
+// The pieces of a product of bfloat16 on processors that multiply it themselves: our own dot products of pairs, or oneDNN
+// where AMX does better.
 #include <cstring>
 
 #include "../../core/allocator.h"
 #include "../../core/cpu/onednn.h"
 #include "../../core/primitives.h"
 #include "product.h"
+#include "product_bf16_pairs.h"
 
 namespace percale::cpu {
 namespace {
@@ -69,6 +71,7 @@ Tensor readable_bf16(const Tensor& tensor) {
 }
 
 void multiply_piece_bf16(const Product& product, int64_t row, int64_t rows, int64_t column, int64_t columns) {
+  if (dots_bf16_pairs()) return dot_piece_bf16(product, row, rows, column, columns);
   const OneThreadGuard one_thread;
   const auto* left = static_cast<const bfloat16*>(product.left) + row * product.left_row_step;
   const auto* right = static_cast<const bfloat16*>(product.right) + column * product.right_column_step;

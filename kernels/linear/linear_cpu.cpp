@@ -129,10 +129,10 @@ void linear(const LinearOperands& operands) {
   product.bias = dense_bias.defined() ? dense_bias.data() : nullptr;
   product.relu = operands.relu;
   std::shared_ptr<Storage> packed;
-  if (as_is && !in_bf16 && !operands.weight_is_trained && product.rows >= rows_worth_packing) {
+  const size_t bytes = packed_bytes(product.dtype, product.depth, product.columns);
+  if (as_is && bytes && !operands.weight_is_trained && product.rows >= (in_bf16 ? 1 : rows_worth_packing)) {
     const PrimitiveKey key = PrimitiveKey("linear").add(panel_width(product.dtype)).add(weight.shape()).add(weight.strides());
-    packed = packed_weights(weight, key, packed_bytes(product.dtype, product.depth, product.columns),
-                            [&](void* target) { pack_right(product, target); });
+    packed = packed_weights(weight, key, bytes, [&](void* target) { pack_right(product, target); });
     product.packed_right = packed->data();
   }
   multiply(product);
