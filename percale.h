@@ -86,6 +86,7 @@
 #include "nn/text/encoded_text.h"
 #include "nn/text/grammar.h"
 #include "nn/text/small_vocabulary.h"
+#include "nn/text/subwords.h"
 #include "nn/text/vocabulary.h"
 #include "nn/text/word_tests.h"
 #include "nn/text/word_vectors.h"

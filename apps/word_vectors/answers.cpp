@@ -22,9 +22,9 @@ double shown(double similarity, const WordFlags& flags) {
   return flags.distance == "euclidean" ? -similarity : similarity;
 }
 
-/// An error that names the nearest spelling where there is no such word.
-void require_word(const WordVectors& vectors, const std::string& word) {
-  if (vectors.find(word) >= 0) return;
+/// The word's vector, of its own or of its pieces; an error that names the nearest spelling where there is none.
+std::vector<float> vector_of(const WordVectors& vectors, const std::string& word) {
+  if (const auto vector = vectors.vector_of(word)) return *vector;
   const auto first = vectors.words().begin();
   const std::vector<std::string> frequent(first, first + std::min<int64_t>(vectors.size(), 50'000));
   const std::string meant = nearest(word, frequent);
@@ -37,10 +37,9 @@ void print_list(const std::vector<WordVectors::Neighbour>& rows, const WordVecto
 }
 
 void answer_closer(const WordVectors& vectors, const std::vector<std::string>& words, const WordFlags& flags) {
-  for (const std::string& word : words) require_word(vectors, word);
-  const int64_t own = vectors.row(words[0]);
-  const double one = vectors.similarity(own, vectors.row(words[1]), distance_of(flags));
-  const double other = vectors.similarity(own, vectors.row(words[2]), distance_of(flags));
+  const std::vector<float> own = vector_of(vectors, words[0]);
+  const double one = vectors.similarity(own, vector_of(vectors, words[1]), distance_of(flags));
+  const double other = vectors.similarity(own, vector_of(vectors, words[2]), distance_of(flags));
   std::printf("%s is %s to %s than to %s: %s %.4f, %.4f\n", words[0].c_str(), one > other ? "closer" : "not closer",
               words[1].c_str(), words[2].c_str(), flags.distance.c_str(), shown(one, flags), shown(other, flags));
 }
@@ -86,7 +85,7 @@ void print_ids(const language::Vocabulary& vocabulary, const std::string& senten
 
 train::Metrics answer(const WordVectors& vectors, const WordFlags& flags, const Settings& settings) {
   if (!flags.nearest.empty()) {
-    require_word(vectors, flags.nearest);
+    vector_of(vectors, flags.nearest);
     std::printf("nearest to %s (%s):\n", flags.nearest.c_str(), flags.distance.c_str());
     print_list(vectors.nearest(flags.nearest, flags.neighbours, distance_of(flags)), vectors, flags);
   }
@@ -95,7 +94,7 @@ train::Metrics answer(const WordVectors& vectors, const WordFlags& flags, const 
   else if (flags.is_generated() && flags.vectors.empty())
     answer_closer(vectors, {"dog", "cat", "airplane"}, flags);
   if (!flags.analogy.empty()) {
-    for (const std::string& word : flags.analogy) require_word(vectors, word);
+    for (const std::string& word : flags.analogy) vector_of(vectors, word);
     std::printf("%s is to %s as %s is to (cosine):\n", flags.analogy[0].c_str(), flags.analogy[1].c_str(),
                 flags.analogy[2].c_str());
     for (const auto& [row, cosine] :

@@ -28,6 +28,9 @@ void WordFlags::add_to(Program& program) {
   program.flag("--lower", lower, "fold the text to lower case");
   program.option("--drop", drop, "words to pass over", "WORD...");
   program.flag("--fast", fast, "lock-free on the CPU: faster, other bytes each run");
+  program.flag("--subwords", subwords,
+               "words are made of their pieces of 3 to 6 letters too: unseen words have a vector");
+  program.option("--buckets", buckets, "pieces are told apart by a hash below this number", 1, INT32_MAX);
   program.option("--hidden", hidden, "next word: units between the words before and the next", 1, 65'536);
   program.option("--samples", samples, "next word: noise words a step, for a softmax over many words", 1, 1 << 24);
   program.option("--dropout", dropout, "next word: what part of vectors and units is left out in learning", 0, 1);
@@ -57,6 +60,7 @@ void WordFlags::check() const {
     throw UsageError("--ids needs a dictionary: it goes with --text, not with --vectors");
   if (!vectors.empty() && !vocabulary.empty())
     throw UsageError("--vocabulary needs a text to count: it does not go with --vectors");
+  if (is_next_word() && subwords) throw UsageError("--subwords goes with --model skip-gram or cbow");
   if (!is_next_word() && (!next.empty() || !valid.empty()))
     throw UsageError(std::string(next.empty() ? "--valid" : "--next") + " goes with --model next-word");
   if (!output.empty()) {
@@ -78,7 +82,9 @@ models::Word2VecOptions WordFlags::model_options() const {
           .step = {.model = model == "cbow" ? WordModel::cbow : WordModel::skip_gram,
                    .window = window,
                    .negative = negative,
-                   .fast = fast}};
+                   .fast = fast},
+          .subwords = subwords,
+          .pieces = {.buckets = buckets}};
 }
 
 models::NextWordOptions WordFlags::next_word_options() const {
@@ -92,6 +98,7 @@ std::string WordFlags::arguments(const Settings& settings) const {
        << " --sample " << sample << " --min-count " << min_count << " --words " << words << " --lr " << rate()
        << " --seed " << settings.seed;
   if (is_next_word()) line << " --hidden " << hidden << " --samples " << samples << " --dropout " << dropout;
+  if (subwords) line << " --subwords --buckets " << buckets;
   if (lower) line << " --lower";
   for (const std::string& word : drop) line << " --drop " << word;
   if (is_generated())

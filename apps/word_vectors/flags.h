@@ -12,9 +12,10 @@ struct WordFlags {
   // What to learn from, and how.
   std::string text, model = "skip-gram";
   std::vector<std::string> drop;
-  int64_t dim = 128, window = 5, negative = 5, min_count = 5, words = 100'000, epochs = 5, sentences = 20'000;
+  int64_t dim = 128, window = 5, negative = 5, min_count = 5, words = 100'000, buckets = 2'000'000, epochs = 5,
+          sentences = 20'000;
   double sample = 1e-3, lr = 0;
-  bool lower = false, fast = false;
+  bool lower = false, fast = false, subwords = false;
   // Of the next word alone.
   int64_t hidden = 256, samples = 1024;
   double dropout = 0.2;

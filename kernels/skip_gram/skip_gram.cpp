@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <vector>
 
 #include "../../core/autograd.h"
@@ -74,31 +75,81 @@ WordSampler word_sampler(const Tensor& counts, double sample, double power) {
   return sampler;
 }
 
+WordParts WordParts::to(Device device) const {
+  if (!defined()) return {};
+  return {starts.to(device), rows.to(device), user_starts.to(device), users.to(device)};
+}
+
+WordParts word_parts(const std::vector<std::vector<int32_t>>& rows_of_words, int64_t rows) {
+  require(rows >= 0 && rows < int64_t{1} << 31, "word_parts", "rows must be below 2^31, got {}", rows);
+  const auto words = static_cast<int64_t>(rows_of_words.size());
+  std::vector<int32_t> seen_by(static_cast<size_t>(rows), -1), uses(static_cast<size_t>(rows) + 1, 0);
+  int64_t entries = 0;
+  for (int64_t word = 0; word < words; ++word) {
+    const auto& own = rows_of_words[static_cast<size_t>(word)];
+    require(!own.empty(), "word_parts", "word {} has no row", word);
+    entries += static_cast<int64_t>(own.size());
+    for (const int32_t row : own) {
+      require(row >= 0 && row < rows, "word_parts", "word {} has row {}, which is out of range for {}", word, row,
+              rows);
+      int32_t& last = seen_by[static_cast<size_t>(row)];
+      require(last != word, "word_parts", "word {} has row {} twice", word, row);
+      last = static_cast<int32_t>(word);
+      ++uses[static_cast<size_t>(row) + 1];
+    }
+  }
+  require(entries < int64_t{1} << 31, "word_parts", "words have more than 2^31 rows together: {}", entries);
+  const auto integers = [](int64_t count) { return Tensor::empty({count}, {i32, cpu_device}); };
+  const WordParts parts{integers(words + 1), integers(entries), integers(rows + 1), integers(entries)};
+  std::partial_sum(uses.begin(), uses.end(), parts.user_starts.data<int32_t>());
+  std::copy_n(parts.user_starts.data<int32_t>(), rows + 1, uses.begin());
+  int32_t *starts = parts.starts.data<int32_t>(), *to = parts.rows.data<int32_t>(), *first = to;
+  for (int64_t word = 0; word < words; ++word) {
+    starts[word] = static_cast<int32_t>(to - first);
+    for (const int32_t row : rows_of_words[static_cast<size_t>(word)]) {
+      *to++ = row;
+      parts.users.data<int32_t>()[uses[static_cast<size_t>(row)]++] = static_cast<int32_t>(word);
+    }
+  }
+  starts[words] = static_cast<int32_t>(entries);
+  return parts;
+}
+
 Tensor skip_gram(const Tensor& input, const Tensor& output, const Tensor& text, const WordSampler& sampler,
-                 const Tensor& learning_rate, const SkipGramOptions& options) {
+                 const Tensor& learning_rate, const SkipGramOptions& options, const WordParts& parts) {
   const Operation operation{"skip_gram"};
   for (const Tensor* table : {&input, &output})
     require(table->rank() == 2 && table->dtype() == f32 && table->is_contiguous(), "skip_gram",
             "the tables must be contiguous [words, width] of f32, got {} of {}", table->shape(), table->dtype());
-  require(input.shape() == output.shape() && input.storage() != output.storage(), "skip_gram",
-          "expected two tables of one shape, got {} and {}", input.shape(), output.shape());
+  require((parts.defined() ? input.size(1) == output.size(1) : input.shape() == output.shape()) &&
+              input.storage() != output.storage(),
+          "skip_gram", "expected two tables of one shape, got {} and {}", input.shape(), output.shape());
   require(text.rank() == 1 && text.dtype() == i32, "skip_gram", "the text must be [count] of i32, got {} of {}",
           text.shape(), text.dtype());
-  const Shape words{input.size(0)};
+  const Shape words{output.size(0)};
   require(sampler.keep.shape() == words && sampler.accept.shape() == words && sampler.alias.shape() == words,
-          "skip_gram", "the sampler must be for {} words, got {}", input.size(0), sampler.keep.shape());
+          "skip_gram", "the sampler must be for {} words, got {}", output.size(0), sampler.keep.shape());
+  if (parts.defined()) {
+    const int64_t of_words = parts.starts.numel() - 1, of_rows = parts.user_starts.numel() - 1;
+    require(of_words == output.size(0) && of_rows == input.size(0), "skip_gram",
+            "the parts must be of {} words and {} rows, got {} and {}", output.size(0), input.size(0), of_words,
+            of_rows);
+  }
   require(learning_rate.dtype() == f64 && learning_rate.numel() == 1, "skip_gram",
           "the learning rate must be one f64, got {} of {}", learning_rate.shape(), learning_rate.dtype());
   require_same_device("skip_gram",
                       {&input, &output, &text, &learning_rate, &sampler.keep, &sampler.accept, &sampler.alias});
-  require(input.numel() > 0, "skip_gram", "the tables are empty: {}", input.shape());
+  if (parts.defined())
+    require_same_device("skip_gram", {&input, &parts.starts, &parts.rows, &parts.user_starts, &parts.users});
+  require(input.numel() > 0 && output.numel() > 0, "skip_gram", "the tables are empty: {}", output.shape());
   check_options(options);
   const Tensor losses =
       Tensor::empty({(text.numel() + skip_gram_loss_every - 1) / skip_gram_loss_every}, input.options());
   if (text.numel() == 0) return losses;
   const Tensor dense = text.contiguous();
-  on<cpu::skip_gram, cuda::skip_gram>(input.device(), SkipGramCall{input, output, dense, sampler, learning_rate,
-                                                                   options, next_random_key(input.device()), losses});
+  on<cpu::skip_gram, cuda::skip_gram>(input.device(),
+                                      SkipGramCall{input, output, dense, sampler, learning_rate, options, parts,
+                                                   next_random_key(input.device()), losses});
   input.mark_written("skip_gram");
   output.mark_written("skip_gram");
   return losses;

@@ -1,6 +1,8 @@
 // Word vectors by skip-gram and CBOW with negative sampling: one fused step over a piece of text.
 #pragma once
 
+#include <vector>
+
 #include "../../core/tensor.h"
 
 namespace percale {
@@ -19,6 +21,21 @@ struct WordSampler {
 /// keeps all), and drawn in proportion to count^power by a table of Walker's (A. J. Walker 1977; M. D. Vose 1991).
 WordSampler word_sampler(const Tensor& counts, double sample = 1e-3, double power = 0.75);
 
+/// What words are made of where their vectors are no rows of their own: rows of the input table, each word's and, the
+/// other way, each row's words. On the device of the tables; undefined where word w is row w.
+struct WordParts {
+  Tensor starts;       ///< i32 [words + 1]: word w has entries starts[w] to starts[w + 1] - 1 of
+  Tensor rows;         ///< i32 [entries]
+  Tensor user_starts;  ///< i32 [rows + 1]: the words that have row r are entries user_starts[r] and on of
+  Tensor users;        ///< i32 [entries], ascending for each row
+
+  bool defined() const { return starts.defined(); }
+  WordParts to(Device device) const;
+};
+
+/// From the rows of each word, of a table of `rows`. Errors: a word without rows, a row twice or out of range.
+WordParts word_parts(const std::vector<std::vector<int32_t>>& rows_of_words, int64_t rows);
+
 enum class WordModel {
   skip_gram,  ///< each word around a centre predicts it
   cbow,       ///< the mean of the words around a centre predicts it
@@ -30,7 +47,9 @@ struct SkipGramOptions {
   int64_t negative = 5;  ///< noise words, drawn once a centre and shared by the words around it
   int64_t batch = 2048;  ///< centres whose gradients are taken at the same tables
   int64_t crowd = 16;    ///< a row that more than so many share in a batch takes their mean times this number
-  bool fast = false;     ///< lock-free: centres one by one on all threads at once. Other bytes each run
+  /// Lock-free: centres one by one on all threads at once. Other bytes each run. Words made of parts are made once a
+  /// batch, which is faster than once a centre: there, and on CUDA, it changes nothing.
+  bool fast = false;
 };
 
 /// A text has this many batches or more, so that neighbours are in different ones; or one a word.
@@ -48,13 +67,17 @@ inline constexpr int64_t skip_gram_loss_every = 16;
 /// noise shared by a centre, its gradients are small matrix products (Ji and others, "Parallelizing Word2Vec in Shared
 /// and Distributed Memory", 2016). A noise word that is the centre does not count.
 ///
-/// `text` is i32 [count]: rows, and -1 where a sentence ends. The centre at position p is in batch p mod batches, which are
-/// ceil(count / batch), but at least 16: neighbours, which share words, are in different ones. Batches follow each
+/// `text` is i32 [count]: rows, and -1 where a sentence ends. The centre at position p is in batch p mod batches, which
+/// are ceil(count / batch), but at least 16: neighbours, which share words, are in different ones. Batches follow each
 /// other, and the centres of one see the same tables. `learning_rate` is one f64 on the device.
+///
+/// With `parts` there may be more rows of `input` than words, and x is the mean of its word's rows: what the batch adds
+/// to x, it adds to each of them (Bojanowski and others, "Enriching Word Vectors with Subword Information", 2017).
+/// Where more than a crowd of the batch's words have a row, it takes the mean of what they add times the crowd.
 ///
 /// Returns f32 [ceil(count / 16)]: for positions 0, 16, ... the sum of the above, or 0 where there is no centre.
 /// Errors: shapes, dtypes, options out of range; a row that is not in the tables (which are then untouched).
 Tensor skip_gram(const Tensor& input, const Tensor& output, const Tensor& text, const WordSampler& sampler,
-                 const Tensor& learning_rate, const SkipGramOptions& options = {});
+                 const Tensor& learning_rate, const SkipGramOptions& options = {}, const WordParts& parts = {});
 
 }  // namespace percale

@@ -27,6 +27,7 @@ struct StepMemory {
   int most_contexts, outputs;
   int64_t stride;  ///< products a centre, in whole vectors
   float rate;
+  const int32_t *part_starts, *parts;  ///< of the words' rows, or null where word w is row w
 
   int met(int contexts) const { return mean ? 1 : contexts; }
 };
@@ -35,6 +36,7 @@ struct StepMemory {
 struct PieceMemory {
   int64_t first, columns;
   float *input, *output, *means, *products;
+  float* added;  ///< of words made of parts: what the batch adds to each slot's vector
 };
 
 inline float softplus(float x) { return std::max(x, 0.0f) + std::log1p(std::exp(-std::abs(x))); }
@@ -54,6 +56,38 @@ inline float loss_of(const float* products, int xs, int ys, const int32_t* drawn
 HWY_BEFORE_NAMESPACE();
 namespace percale::cpu::HWY_NAMESPACE {
 
+/// The mean of a word's rows.
+inline void mean_of_parts(const StepMemory& step, int32_t word, const float* table, int64_t columns, float* to) {
+  constexpr int32_t at_once = 16;
+  const int32_t begin = step.part_starts[word], end = step.part_starts[word + 1];
+  const float *rows[at_once], each = 1.0f / static_cast<float>(end - begin);
+  float weights[at_once];
+  std::fill_n(weights, at_once, each);
+  std::fill_n(to, columns, 0.0f);
+  for (int32_t first = begin; first < end; first += at_once) {
+    const int32_t count = std::min(at_once, end - first);
+    for (int32_t i = 0; i < count; ++i) rows[i] = table + step.parts[first + i] * step.width;
+    add_rows(to, columns, rows, weights, count);
+  }
+}
+
+inline void make_rows(const StepMemory& step, const BatchRows& rows, const float* table, int64_t columns, float* to) {
+  for (int slot = 0; slot < rows.count; ++slot, to += piece_columns) {
+    mean_of_parts(step, rows.rows[slot], table, columns, to);
+    if (columns < piece_columns) std::fill(to + columns, to + piece_columns, 0.0f);
+  }
+}
+
+/// What the batch adds to its words' vectors goes to their rows, in the order of the slots.
+inline void share_out(const StepMemory& step, const Batch& batch, const PieceMemory& piece) {
+  const float *share = batch.part_shares.data(), *added = piece.added;
+  for (int slot = 0; slot < batch.input_rows.count; ++slot, added += piece_columns) {
+    const int32_t word = batch.input_rows.rows[slot];
+    for (int32_t part = step.part_starts[word]; part < step.part_starts[word + 1]; ++part, ++share)
+      add_rows(step.input + piece.first + step.parts[part] * step.width, piece.columns, &added, share, 1);
+  }
+}
+
 inline void copy_rows(const BatchRows& rows, const float* table, int64_t width, int64_t columns, float* to) {
   for (int slot = 0; slot < rows.count; ++slot, to += piece_columns) {
     std::memcpy(to, table + rows.rows[slot] * width, static_cast<size_t>(columns) * sizeof(float));
@@ -69,7 +103,10 @@ inline void mean_row(const float* const* rows, int count, int64_t columns, float
 
 /// Gathers a batch's rows, and multiplies each centre's.
 void meet(const StepMemory& step, const Batch& batch, const PieceMemory& piece) {
-  copy_rows(batch.input_rows, step.input + piece.first, step.width, piece.columns, piece.input);
+  if (step.parts)
+    make_rows(step, batch.input_rows, step.input + piece.first, piece.columns, piece.input);
+  else
+    copy_rows(batch.input_rows, step.input + piece.first, step.width, piece.columns, piece.input);
   copy_rows(batch.output_rows, step.output + piece.first, step.width, piece.columns, piece.output);
   const float *x[most_rows], *y[most_rows];
   for (int j = 0; j < batch.centres; ++j) {
@@ -110,6 +147,7 @@ void move(const StepMemory& step, const Batch& batch, const PieceMemory& piece, 
   float weights[most_rows];
   HWY_ALIGN float joined[piece_columns];
   float *input = step.input + piece.first, *output = step.output + piece.first;
+  if (step.parts) std::fill_n(piece.added, batch.input_rows.count * piece_columns, 0.0f);
   for (int j = 0; j < batch.centres; ++j, steps += step.stride) {
     const int contexts = batch.contexts[j], met = step.met(contexts);
     const int32_t *context = batch.context + j * step.most_contexts, *drawn = batch.output + j * step.outputs;
@@ -121,7 +159,8 @@ void move(const StepMemory& step, const Batch& batch, const PieceMemory& piece, 
       add_rows(joined, piece_columns, y, steps, step.outputs);
     }
     for (int a = 0; a < contexts; ++a) {
-      float* row = input + batch.input_rows.rows[context[a]] * step.width;
+      float* row = step.parts ? piece.added + context[a] * piece_columns
+                              : input + batch.input_rows.rows[context[a]] * step.width;
       const float share = batch.input_rows.share[context[a]];
       const float* only = joined;
       for (int k = 0; k < step.outputs; ++k) weights[k] = share * steps[(step.mean ? 0 : a) * step.outputs + k];
@@ -136,6 +175,7 @@ void move(const StepMemory& step, const Batch& batch, const PieceMemory& piece, 
       add_rows(output + batch.output_rows.rows[drawn[k]] * step.width, piece.columns, x, weights, met);
     }
   }
+  if (step.parts) share_out(step, batch, piece);
 }
 
 /// The lock-free mode: centres one after the other, on rows that other threads move meanwhile (Recht and others,
@@ -205,7 +245,9 @@ StepMemory memory_of(const SkipGramCall& call, const Windows& windows) {
           .most_contexts = windows.most_contexts(),
           .outputs = windows.outputs(),
           .stride = (most + 15) / 16 * 16,
-          .rate = static_cast<float>(*call.learning_rate.data<double>())};
+          .rate = static_cast<float>(*call.learning_rate.data<double>()),
+          .part_starts = call.parts.defined() ? call.parts.starts.data<int32_t>() : nullptr,
+          .parts = call.parts.defined() ? call.parts.rows.data<int32_t>() : nullptr};
 }
 
 void train_fast(const StepMemory& step, const Windows& windows) {
@@ -226,7 +268,8 @@ void train_batches(const SkipGramCall& call, const StepMemory& step, const Windo
   const int64_t pieces = (step.width + piece_columns - 1) / piece_columns;
   const int64_t most = std::min(call.options.batch, windows.positions());
   const int64_t inputs = most * step.most_contexts * piece_columns, outputs = most * step.outputs * piece_columns;
-  const int64_t means = step.mean ? most * piece_columns : 0, each = inputs + outputs + means + most * step.stride;
+  const int64_t means = step.mean ? most * piece_columns : 0, added = step.parts ? inputs : 0;
+  const int64_t each = inputs + outputs + means + most * step.stride + added;
   const Tensor room = Tensor::empty({pieces * each + most * step.stride});
   float* steps = room.data<float>() + pieces * each;
   std::vector<PieceMemory> memory;
@@ -234,7 +277,7 @@ void train_batches(const SkipGramCall& call, const StepMemory& step, const Windo
   for (int64_t piece = 0; piece < pieces; ++piece) {
     float* at = room.data<float>() + piece * each;
     memory.push_back({piece * piece_columns, std::min(piece_columns, step.width - piece * piece_columns), at,
-                      at + inputs, at + inputs + outputs, at + inputs + outputs + means});
+                      at + inputs, at + inputs + outputs, at + inputs + outputs + means, at + each - added});
     products.push_back(memory.back().products);
   }
   for (int64_t b = 0; b <= plan.batches(); ++b) {
@@ -256,7 +299,7 @@ void skip_gram(const SkipGramCall& call) {
   const Windows windows(call);
   const StepMemory step = memory_of(call, windows);
   std::fill_n(step.losses, call.losses.numel(), 0.0f);
-  if (call.options.fast)
+  if (call.options.fast && !call.parts.defined())
     train_fast(step, windows);
   else
     train_batches(call, step, windows);

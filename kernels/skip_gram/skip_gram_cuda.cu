@@ -32,6 +32,12 @@ struct Step {
   int32_t* first;   ///< [2, words]: a row's first entry of the batch, or `nobody`; of the input and of the output table
   int32_t* times;   ///< [2, words]: entries that have the row
 
+  // Of words that are made of parts: `input` is then their means, [words, width].
+  float *table, *before;  ///< the rows, and the means as the batch met them
+  const int32_t *starts, *parts, *user_starts, *users;
+  int32_t* touched;  ///< [words]: the last batch that met the word, counted from 1
+  index_t rows;      ///< of `table`
+
   __device__ index_t centre_of(index_t position) const { return position % batches * most + position / batches; }
   __device__ int met() const { return mean ? 1 : contexts; }
 };
@@ -232,6 +238,7 @@ __global__ void settle_kernel(Step s, index_t batch, const ErrorRecord* error) {
     float* row = (entry.table ? s.output : s.input) + entry.row * s.width;
     for (index_t i = lane; i < s.width; i += warp_size) row[i] = s.moved[number * s.width + i];
     if (lane == 0) {
+      if (s.table && entry.table == 0) s.touched[entry.row] = static_cast<int32_t>(batch + 1);
       volatile_store(s.first + entry.table * s.words + entry.row, nobody);
       s.times[entry.table * s.words + entry.row] = 0;
     }
@@ -242,6 +249,41 @@ __global__ void clear_kernel(Step s) {
   for (index_t i : grid_stride(2 * s.words)) {
     s.first[i] = nobody;
     s.times[i] = 0;
+    if (s.table && i < s.words) s.touched[i] = 0;
+  }
+}
+
+/// A thread a word's number: the mean of its rows'.
+__global__ void make_words_kernel(Step s) {
+  for (index_t i : grid_stride(s.words * s.width)) {
+    const index_t word = i / s.width, column = i % s.width;
+    const int32_t begin = s.starts[word], end = s.starts[word + 1];
+    const float each = 1.0f / static_cast<float>(end - begin);
+    float mean = 0;
+    for (int32_t part = begin; part < end; ++part) mean = fmaf(each, s.table[s.parts[part] * s.width + column], mean);
+    s.input[i] = s.before[i] = mean;
+  }
+}
+
+/// A warp a row: what the batch added to the words that have it, in their order. No two warps write one row.
+__global__ void share_out_kernel(Step s, index_t batch, const ErrorRecord* error) {
+  if (has_error(error)) return;
+  const int lane = lane_index();
+  for (index_t row = static_cast<index_t>(blockIdx.x) * warps_a_block + warp_index(); row < s.rows;
+       row += static_cast<index_t>(gridDim.x) * warps_a_block) {
+    const int32_t begin = s.user_starts[row], end = s.user_starts[row + 1];
+    int met = 0;
+    for (int32_t at = begin; at < end; ++at) met += s.touched[s.users[at]] == batch + 1;
+    if (met == 0) continue;
+    const float share = s.crowd < static_cast<float>(met) ? s.crowd / static_cast<float>(met) : 1.0f;
+    for (index_t column = lane; column < s.width; column += warp_size) {
+      float sum = s.table[row * s.width + column];
+      for (int32_t at = begin; at < end; ++at) {
+        const index_t from = s.users[at] * s.width + column;
+        if (s.touched[s.users[at]] == batch + 1) sum = fmaf(share, s.input[from] - s.before[from], sum);
+      }
+      s.table[row * s.width + column] = sum;
+    }
   }
 }
 
@@ -249,22 +291,28 @@ unsigned blocks_of_warps(index_t warps) { return blocks_for(warps * warp_size, t
 
 }  // namespace
 
-/// Three launches a batch; `fast` changes nothing here, where the deterministic step keeps the device busy.
+/// Three launches a batch, and two more where words are made of parts; `fast` changes nothing here, where the
+/// deterministic step keeps the device busy.
 void skip_gram(const SkipGramCall& call) {
-  const index_t positions = call.text.numel(), words = call.input.size(0), width = call.input.size(1);
+  const index_t positions = call.text.numel(), words = call.words(), width = call.input.size(1);
+  const bool made = call.parts.defined();
   const index_t batches = call.batches(), most = (positions + batches - 1) / batches, centres = batches * most;
   const bool mean = call.options.model == WordModel::cbow;
   const int window = static_cast<int>(call.options.window), contexts = 2 * window;
   const int outputs = static_cast<int>(call.options.negative) + 1;
   const TensorOptions integers{i32, call.input.device()}, floats = call.input.options();
   const index_t entries = most * (contexts + outputs);
-  const Tensor numbers = Tensor::empty({positions + centres * (contexts + outputs) + 4 * words}, integers);
-  const Tensor values =
-      Tensor::empty({most * (mean ? 1 : contexts) * outputs + (mean ? most * width : 0) + entries * width}, floats);
+  const Tensor numbers = Tensor::empty({positions + centres * (contexts + outputs) + (made ? 5 : 4) * words}, integers);
+  const Tensor values = Tensor::empty({most * (mean ? 1 : contexts) * outputs + (mean ? most * width : 0) +
+                                       entries * width + (made ? 2 * words * width : 0)},
+                                      floats);
   int32_t *reach = numbers.data<int32_t>(), *around = reach + positions, *drawn = around + centres * contexts;
   int32_t* first = drawn + centres * outputs;
   float *steps = values.data<float>(), *means = steps + most * (mean ? 1 : contexts) * outputs;
-  const Step s{call.input.data<float>(),
+  float* moved = means + (mean ? most * width : 0);
+  float* made_words = moved + entries * width;
+  const auto part = [&](const Tensor& numbers) { return made ? numbers.data<int32_t>() : nullptr; };
+  const Step s{made ? made_words : call.input.data<float>(),
                call.output.data<float>(),
                call.text.data<int32_t>(),
                call.sampler.keep.data<float>(),
@@ -288,9 +336,17 @@ void skip_gram(const SkipGramCall& call) {
                drawn,
                steps,
                means,
-               means + (mean ? most * width : 0),
+               moved,
                first,
-               first + 2 * words};
+               first + 2 * words,
+               made ? call.input.data<float>() : nullptr,
+               made ? made_words + words * width : nullptr,
+               part(call.parts.starts),
+               part(call.parts.rows),
+               part(call.parts.user_starts),
+               part(call.parts.users),
+               first + 4 * words,
+               call.input.size(0)};
   const Stream stream = current_stream();
   launch(clear_kernel, blocks_for(2 * words, threads), threads, 0, stream, s);
   launch(draw_kernel, blocks_for(positions, threads), threads, 0, stream, s,
@@ -298,9 +354,11 @@ void skip_gram(const SkipGramCall& call) {
   launch(window_kernel, blocks_for(centres, threads), threads, 0, stream, s);
   const index_t pieces = (width + columns_a_warp - 1) / columns_a_warp;
   for (index_t batch = 0; batch < batches; ++batch) {
+    if (made) launch(make_words_kernel, blocks_for(words * width, threads), threads, 0, stream, s);
     launch(meet_kernel, blocks_of_warps(most), threads, 0, stream, s, batch, error_record());
     launch(move_kernel, blocks_of_warps(entries * pieces), threads, 0, stream, s, batch, error_record());
     launch(settle_kernel, blocks_of_warps(entries), threads, 0, stream, s, batch, error_record());
+    if (made) launch(share_out_kernel, blocks_of_warps(s.rows), threads, 0, stream, s, batch, error_record());
   }
 }
 

@@ -53,6 +53,22 @@ Plan::Plan(const SkipGramCall& call, const Windows& windows) : batches_(static_c
   parallel_for(batches(), 1, [&](int64_t index, int64_t) { plan(call, windows, index); });
 }
 
+void Plan::share_parts(const SkipGramCall& call, Batch& batch) {
+  thread_local std::vector<int32_t> times;  // all 0 between batches
+  if (times.size() < static_cast<size_t>(call.input.size(0))) times.resize(static_cast<size_t>(call.input.size(0)), 0);
+  const int32_t *starts = call.parts.starts.data<int32_t>(), *rows = call.parts.rows.data<int32_t>();
+  const auto for_each_part = [&](auto body) {
+    for (int slot = 0; slot < batch.input_rows.count; ++slot) {
+      const int32_t word = batch.input_rows.rows[slot];
+      for (int32_t part = starts[word]; part < starts[word + 1]; ++part) body(times[static_cast<size_t>(rows[part])]);
+    }
+  };
+  for_each_part([](int32_t& met) { ++met; });
+  const auto crowd = static_cast<float>(call.options.crowd);
+  for_each_part([&](int32_t met) { batch.part_shares.push_back(std::min(1.0f, crowd / static_cast<float>(met))); });
+  for_each_part([](int32_t& met) { met = 0; });
+}
+
 void Plan::plan(const SkipGramCall& call, const Windows& windows, int64_t index) {
   const int64_t most = std::min(call.options.batch, windows.positions());
   const int contexts = windows.most_contexts(), outputs = windows.outputs();
@@ -67,10 +83,11 @@ void Plan::plan(const SkipGramCall& call, const Windows& windows, int64_t index)
            context,
            output,
            {input_rows, shares, 0},
-           {input_rows + most * contexts, shares + most * contexts, 0}};
+           {input_rows + most * contexts, shares + most * contexts, 0},
+           {}};
   const auto crowd = static_cast<float>(call.options.crowd);
   {
-    Slots inputs(batch.input_rows, call.input.size(0));
+    Slots inputs(batch.input_rows, call.words());
     for (int64_t p = index; p < windows.positions(); p += batches()) {
       int32_t* slots = context + int64_t{batch.centres} * contexts;
       const Window window = windows.at(p, slots);
@@ -81,7 +98,8 @@ void Plan::plan(const SkipGramCall& call, const Windows& windows, int64_t index)
     }
     inputs.finish(crowd);
   }
-  Slots rows(batch.output_rows, call.input.size(0));
+  if (call.parts.defined()) share_parts(call, batch);
+  Slots rows(batch.output_rows, call.words());
   for (int j = 0; j < batch.centres; ++j, output += outputs) {
     const int32_t* drawn = windows.drawn(positions[j]);
     for (int k = 0; k < outputs; ++k) output[k] = drawn[k] < 0 ? output[0] : rows.of(drawn[k]);

@@ -9,7 +9,7 @@ namespace percale::cpu {
 
 /// A batch's rows of one table: a slot for each different one.
 struct BatchRows {
-  int32_t* rows;  ///< the row of a slot
+  int32_t* rows;  ///< the row of a slot, or its word where words are made of parts
   float* share;   ///< what of a row's summed steps is taken: all, or less where more than a crowd share it
   int count;
 };
@@ -23,6 +23,8 @@ struct Batch {
   const int32_t* context;
   const int32_t* output;
   BatchRows input_rows, output_rows;
+  /// Of words made of parts, in the order of the slots and their rows: what a row takes of what its words add.
+  std::vector<float> part_shares = {};
 };
 
 class Plan {
@@ -33,6 +35,8 @@ class Plan {
   const Batch& operator[](int64_t index) const { return batches_[static_cast<size_t>(index)]; }
 
  private:
+  /// Of how many words of the batch is each row a part?
+  static void share_parts(const SkipGramCall& call, Batch& batch);
   void plan(const SkipGramCall& call, const Windows& windows, int64_t index);
 
   std::vector<Batch> batches_;

@@ -19,7 +19,8 @@ struct Definition {
   const Tensor &input, &output, &text, &keep, &accept, &alias;
   const SkipGramOptions& options;
   RandomKey key;
-  int64_t count = text.numel(), width = input.size(1), words = input.size(0);
+  std::vector<std::vector<int32_t>> parts = {};  ///< rows of `input` a word; none: its own
+  int64_t count = text.numel(), width = input.size(1), words = output.size(0);
 
   uint32_t bits(int64_t position, int word) const {
     const int64_t blocks = draw_blocks(static_cast<int>(options.negative));
@@ -78,32 +79,81 @@ struct Definition {
     return loss;
   }
 
-  void run(const Tensor& losses) const {
+  /// With parts: the definition on the words' means, and what it adds to them goes to their rows.
+  void run_on_parts(const Tensor& losses) const {
+    const Tensor means = zeros({words, width}, input.options());
+    Definition whole{means, output, text, keep, accept, alias, options, key};
     const int64_t batches = std::max((count + options.batch - 1) / options.batch, std::min<int64_t>(16, count));
     for (int64_t batch = 0; batch < batches; ++batch) {
-      std::vector<double> sums[2];
-      std::vector<int64_t> times[2];
-      for (auto& sum : sums) sum.assign(static_cast<size_t>(words * width), 0);
-      for (auto& time : times) time.assign(static_cast<size_t>(words), 0);
-      for (int64_t p = batch; p < count; p += batches) {
-        const double loss = kept(p) ? meet(p, sums, times) : 0;
-        if (p % skip_gram_loss_every == 0) losses.data<double>()[p / skip_gram_loss_every] = loss;
-      }
-      for (int table = 0; table < 2; ++table) {
-        for (int64_t i = 0; i < words * width; ++i) {
-          const int64_t met = times[table][static_cast<size_t>(i / width)];
-          const double share = met > options.crowd ? static_cast<double>(options.crowd) / static_cast<double>(met) : 1;
-          (table ? output : input).data<double>()[i] += share * sums[table][static_cast<size_t>(i)];
+      means.zero_();
+      std::vector<int64_t> users(static_cast<size_t>(input.size(0)));
+      for (int64_t w = 0; w < words; ++w)
+        for (const int32_t row : parts[static_cast<size_t>(w)])
+          for (int64_t i = 0; i < width; ++i)
+            means.data<double>()[w * width + i] +=
+                input.data<double>()[row * width + i] / static_cast<double>(parts[static_cast<size_t>(w)].size());
+      const Tensor before = means.clone();
+      const std::vector<int64_t> met = whole.run_batch(batch, batches, losses);
+      for (int64_t w = 0; w < words; ++w)
+        for (const int32_t row : parts[static_cast<size_t>(w)])
+          users[static_cast<size_t>(row)] += met[static_cast<size_t>(w)] > 0;
+      for (int64_t w = 0; w < words; ++w) {
+        for (const int32_t row : parts[static_cast<size_t>(w)]) {
+          const int64_t n = users[static_cast<size_t>(row)];
+          const double share = n > options.crowd ? static_cast<double>(options.crowd) / static_cast<double>(n) : 1;
+          for (int64_t i = 0; i < width; ++i)
+            input.data<double>()[row * width + i] +=
+                share * (means.data<double>()[w * width + i] - before.data<double>()[w * width + i]);
         }
       }
     }
   }
+
+  void run(const Tensor& losses) const {
+    if (!parts.empty()) return run_on_parts(losses);
+    const int64_t batches = std::max((count + options.batch - 1) / options.batch, std::min<int64_t>(16, count));
+    for (int64_t batch = 0; batch < batches; ++batch) run_batch(batch, batches, losses);
+  }
+
+  /// Returns how often each word was met as context.
+  std::vector<int64_t> run_batch(int64_t batch, int64_t batches, const Tensor& losses) const {
+    std::vector<double> sums[2];
+    std::vector<int64_t> times[2];
+    for (auto& sum : sums) sum.assign(static_cast<size_t>(words * width), 0);
+    for (auto& time : times) time.assign(static_cast<size_t>(words), 0);
+    for (int64_t p = batch; p < count; p += batches) {
+      const double loss = kept(p) ? meet(p, sums, times) : 0;
+      if (p % skip_gram_loss_every == 0) losses.data<double>()[p / skip_gram_loss_every] = loss;
+    }
+    for (int table = 0; table < 2; ++table) {
+      for (int64_t i = 0; i < words * width; ++i) {
+        const int64_t met = times[table][static_cast<size_t>(i / width)];
+        const double share = met > options.crowd ? static_cast<double>(options.crowd) / static_cast<double>(met) : 1;
+        (table ? output : input).data<double>()[i] += share * sums[table][static_cast<size_t>(i)];
+      }
+    }
+    return times[0];
+  }
 };
 
-/// One step on copies; the text is made of 0, 1, ... words - 1 by taking one off, so that it has ends of sentences.
+/// Rows of each word from an index [words, parts], those that repeat left out.
+std::vector<std::vector<int32_t>> lists_of(const Tensor& index) {
+  const Tensor here = index.to(cpu_device).contiguous();
+  std::vector<std::vector<int32_t>> lists(static_cast<size_t>(here.size(0)));
+  for (int64_t i = 0; i < here.numel(); ++i) {
+    auto& list = lists[static_cast<size_t>(i / here.size(1))];
+    const int32_t row = here.data<int32_t>()[i];
+    if (std::find(list.begin(), list.end(), row) == list.end()) list.push_back(row);
+  }
+  return lists;
+}
+
+/// One step on copies; the text is made of 0, 1, ... words - 1 by taking one off, so that it has ends of sentences. A
+/// seventh input makes words of parts.
 auto step(SkipGramOptions options) {
   return [options](const Tensors& in) -> Tensors {
     const NoGradGuard no_grad;
+    const auto lists = in.size() > 6 ? lists_of(in[6]) : std::vector<std::vector<int32_t>>();
     const Tensor input = (in[0] * 0.25).contiguous(), output = (in[1] * 0.25).contiguous(),
                  text = (in[2] - 1).contiguous();
     const Tensor keep = (in[3] * 0.75).to(f32).contiguous(), accept = (in[4] * 0.4).to(f32).contiguous();
@@ -111,11 +161,12 @@ auto step(SkipGramOptions options) {
     if (in[0].dtype() == f64) {
       const Tensor losses =
           zeros({(text.numel() + skip_gram_loss_every - 1) / skip_gram_loss_every}, {f64, cpu_device});
-      Definition{input, output, text, keep, accept, alias, options, next_random_key(cpu_device)}.run(losses);
+      Definition{input, output, text, keep, accept, alias, options, next_random_key(cpu_device), lists}.run(losses);
       return {input, output, losses};
     }
     const Tensor losses =
-        skip_gram(input, output, text, {keep, accept, alias}, full({1}, rate, {f64, in[0].device()}), options);
+        skip_gram(input, output, text, {keep, accept, alias}, full({1}, rate, {f64, in[0].device()}), options,
+                  lists.empty() ? WordParts() : word_parts(lists, input.size(0)).to(input.device()));
     return {input, output, losses};
   };
 }
@@ -167,6 +218,23 @@ std::vector<SpecError> errors() {
       {"the window must be 1 to 1000, got 0", with([](Given&, SkipGramOptions& o, Device) { o.window = 0; })},
       {"noise words must be 1 to 1000, got 0", with([](Given&, SkipGramOptions& o, Device) { o.negative = 0; })},
       {"a batch must have 1 to 2^20 centres, got 0", with([](Given&, SkipGramOptions& o, Device) { o.batch = 0; })},
+      {"word 1 has no row",
+       [](Device) {
+         word_parts({{0}, {}}, 3);
+       }},
+      {"word 0 has row 3, which is out of range for 3",
+       [](Device) {
+         word_parts({{0, 3}}, 3);
+       }},
+      {"word 1 has row 2 twice",
+       [](Device) {
+         word_parts({{0}, {2, 1, 2}}, 3);
+       }},
+      {"the parts must be of 3 words and 3 rows, got 1 and 3",
+       [](Device d) {
+         const Given g(d);
+         skip_gram(g.input, g.output, g.text, g.sampler, g.rate, {}, word_parts({{0}}, 3).to(d));
+       }},
       {"all 2 counts are zero",
        [](Device) {
          word_sampler(tensor({0, 0}));
@@ -176,6 +244,39 @@ std::vector<SpecError> errors() {
          word_sampler(tensor({1, -1}));
        }},
   };
+}
+
+/// Words made of up to four rows of a table of its own size.
+Spec parts_spec(std::string name, SkipGramOptions options, std::vector<std::vector<int64_t>> sizes) {
+  return {.name = std::move(name),
+          .run = step(options),
+          .inputs = {constant(real({"rows", "width"})), constant(real({"words", "width"})),
+                     index_input("words", {"count"}, i32), constant(positive({"words"})), constant(positive({"words"})),
+                     index_input("words", {"words"}, i32), index_input("rows", {"words", "parts"}, i32)},
+          .sizes = std::move(sizes),
+          .dtypes = {f32},
+          .exact = false,
+          .gradient = false,
+          .graph = false};  // the lists are read on the CPU while they are made
+}
+
+/// For percale_bench alone: a step on the tables themselves, since copies of them would take as long.
+Spec timing_spec(std::string name, SkipGramOptions options) {
+  Spec spec{.name = name,
+            .run =
+                [options](const Tensors& in) {
+                  const NoGradGuard no_grad;
+                  const WordSampler sampler{in[3], in[4], in[5]};
+                  return skip_gram(in[0], in[1], in[2], sampler, full({1}, 0.025, {f64, in[0].device()}), options);
+                },
+            .inputs = {constant(real({"words", "width"})), constant(real({"words", "width"})),
+                       index_input("words", {"count"}, i32), constant(positive({"words"})),
+                       constant(positive({"words"})), index_input("words", {"words"}, i32)},
+            .dtypes = {f32},
+            .gradient = false};
+  constexpr int64_t words = 28'000, width = 128, count = 32'768;
+  spec.timings = {{.name = std::move(name), .sizes = {words, width, count}}};
+  return spec;
 }
 
 Spec spec(std::string name, SkipGramOptions options, std::vector<std::vector<int64_t>> sizes,
@@ -201,6 +302,13 @@ const Specs skip_gram_specs = {
     spec("skip_gram, long window", {.window = 7, .negative = 8, .batch = 12}, {{9, 3, 24}, {500, 128, 700}}),
     spec("cbow", {.model = WordModel::cbow, .window = 3, .negative = 4, .batch = 16, .crowd = 3},
          {{7, 5, 30}, {1, 1, 1}, {5, 130, 20}, {300, 100, 500}}),
+    parts_spec("skip_gram of parts", {.window = 3, .negative = 3, .batch = 16, .crowd = 3},
+               {{9, 5, 7, 40, 3}, {1, 1, 1, 1, 1}, {40, 130, 12, 40, 20}, {2, 3, 9, 60, 2}, {90, 70, 60, 150, 7}}),
+    parts_spec("cbow of parts", {.model = WordModel::cbow, .window = 3, .negative = 3, .batch = 16, .crowd = 3},
+               {{9, 5, 7, 40, 3}, {40, 65, 12, 40, 4}}),
+    timing_spec("skip_gram.32768x128", {}),
+    timing_spec("skip_gram.32768x128.fast", {.fast = true}),
+    timing_spec("cbow.32768x128", {.model = WordModel::cbow}),
 };
 
 }  // namespace percale

@@ -16,8 +16,11 @@ struct SkipGramCall {
   const WordSampler& sampler;
   const Tensor& learning_rate;
   const SkipGramOptions& options;
+  const WordParts& parts;  ///< undefined: word w is row w of `input`
   RandomKey key;
   const Tensor& losses;
+
+  int64_t words() const { return output.size(0); }
 
   int64_t batches() const {
     const int64_t count = text.numel();

@@ -10,7 +10,7 @@ constexpr int64_t grain = 128;
 
 void check_rows(const SkipGramCall& call) {
   const int32_t* text = call.text.data<int32_t>();
-  const int64_t words = call.input.size(0);
+  const int64_t words = call.words();
   for (int64_t p = 0; p < call.text.numel(); ++p)
     require(text[p] >= -1 && text[p] < words, "skip_gram",
             "row {} at position {} of the text is out of range for {} words", text[p], p, words);
@@ -34,7 +34,7 @@ Windows::Windows(const SkipGramCall& call)
 void Windows::draw(const SkipGramCall& call, int64_t begin, int64_t end) {
   const int32_t *text = call.text.data<int32_t>(), *alias = call.sampler.alias.data<int32_t>();
   const float *keep = call.sampler.keep.data<float>(), *accept = call.sampler.accept.data<float>();
-  const int64_t words = call.input.size(0), blocks = draw_blocks(outputs_ - 1);
+  const int64_t words = call.words(), blocks = draw_blocks(outputs_ - 1);
   const Tensor bits = Tensor::empty({(end - begin) * blocks * 4}, {i32, cpu_device});
   auto* word = reinterpret_cast<uint32_t*>(bits.data<int32_t>());
   random_words(call.key, static_cast<uint64_t>(begin * blocks), (end - begin) * blocks, word);

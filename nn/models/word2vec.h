@@ -3,6 +3,7 @@
 
 #include "../../kernels/skip_gram/skip_gram.h"
 #include "../module.h"
+#include "../text/subwords.h"
 #include "../text/vocabulary.h"
 #include "../text/word_vectors.h"
 
@@ -13,6 +14,8 @@ struct Word2VecOptions {
   double sample = 1e-3;  ///< above this share of the text words are passed over the oftener, the more frequent they are
   double power = 0.75;   ///< noise is drawn by count^power
   SkipGramOptions step = {};
+  bool subwords = false;  ///< a word's vector is the mean of its own and those of its pieces: so unseen words have one
+  language::SubwordOptions pieces = {};
 };
 
 /// Two vectors a word: `input` as one that predicts, which is the result, and `output` as one that is predicted.
@@ -28,6 +31,7 @@ class Word2Vec : public nn::ModuleOf<Word2Vec> {
 
   nn::Parameter input,
       output;  ///< f32 [words, width], without the entry for all others; uniform in +-1/2 / width, and 0
+               ///< With subwords `input` has a row more for each piece that a word has.
 
   /// One step of gradient descent on a piece of text, i32 [count] (words of the dictionary, -1 where a sentence ends).
   /// Returns the mean loss of its centres: may stand in a captured step.
@@ -38,7 +42,11 @@ class Word2Vec : public nn::ModuleOf<Word2Vec> {
   language::WordVectors vectors() const;
 
  private:
+  WordParts parts() const { return {starts_, rows_, user_starts_, users_}; }
+
   nn::Parameter keep_, accept_, alias_, rate_;
+  nn::Parameter starts_, rows_, user_starts_, users_;  ///< with subwords
+  language::Subwords subwords_;
   std::vector<std::string> words_;
   SkipGramOptions step_;
 };

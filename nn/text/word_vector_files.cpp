@@ -9,6 +9,7 @@
 #include "../../core/io/file.h"
 #include "../../core/io/npy.h"
 #include "../../core/io/safetensors.h"
+#include "../../kernels/fill/fill.h"
 #include "word2vec_file.h"
 
 namespace percale::language {
@@ -119,8 +120,19 @@ WordVectors load_safetensors_vectors(const std::string& path) {
   const Tensor vectors = file.find("vectors"), words = file.find("words");
   require(vectors.defined() && words.defined() && words.dtype() == u8, "word_vectors",
           "{}: expected tensors `vectors` and `words` (u8)", path);
-  return WordVectors(
-      split_lines(std::string(static_cast<const char*>(words.data()), static_cast<size_t>(words.numel()))), vectors);
+  std::vector<std::string> lines =
+      split_lines(std::string(static_cast<const char*>(words.data()), static_cast<size_t>(words.numel())));
+  const Tensor used = file.find("subwords"), pieces = file.find("subword_vectors");
+  if (!used.defined()) return WordVectors(std::move(lines), vectors);
+  const Tensor options = file.find("subword_options");
+  require(pieces.defined() && options.defined() && used.dtype() == i32 && used.rank() == 1 && options.dtype() == i64 &&
+              options.numel() == 3,
+          "word_vectors", "{}: expected `subword_vectors`, `subword_options` (3 of i64) and `subwords` (i32)", path);
+  const int64_t* option = options.data<int64_t>();
+  const int32_t* bucket = used.data<int32_t>();
+  return {std::move(lines), vectors,
+          Subwords({.least = option[0], .most = option[1], .buckets = option[2]}, {bucket, bucket + used.numel()}),
+          pieces};
 }
 
 std::string ending_of(const std::string& path) { return std::filesystem::path(path).extension().string(); }
@@ -227,7 +239,15 @@ void save_word_vectors(const std::string& path, const WordVectors& vectors) {
   }
   const Tensor bytes = Tensor::empty({static_cast<int64_t>(words.size())}, {u8, cpu_device});
   std::memcpy(bytes.data(), words.data(), words.size());
-  io::save_safetensors(path, {{"vectors", vectors.vectors()}, {"words", bytes}});
+  io::NamedTensors tensors = {{"vectors", vectors.vectors()}, {"words", bytes}};
+  if (vectors.pieces().defined()) {
+    const SubwordOptions& options = vectors.subwords().options();
+    const std::vector<int32_t>& used = vectors.subwords().used();
+    tensors.insert(tensors.end(), {{"subwords", from_vector(used, {static_cast<int64_t>(used.size())})},
+                                   {"subword_options", tensor({options.least, options.most, options.buckets})},
+                                   {"subword_vectors", vectors.pieces()}});
+  }
+  io::save_safetensors(path, tensors);
 }
 
 }  // namespace percale::language

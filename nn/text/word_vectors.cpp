@@ -60,6 +60,33 @@ WordVectors::WordVectors(std::vector<std::string> words, const Tensor& vectors)
             i);
 }
 
+WordVectors::WordVectors(std::vector<std::string> words, const Tensor& vectors, Subwords subwords, const Tensor& pieces)
+    : WordVectors(std::move(words), vectors) {
+  subwords_ = std::move(subwords);
+  pieces_ = pieces.to(cpu_device).contiguous();
+  require(pieces_.shape() == Shape({subwords_.size(), width()}) && pieces_.dtype() == f32, "word_vectors",
+          "expected pieces {} of f32, got {} of {}", Shape{subwords_.size(), width()}, pieces_.shape(),
+          pieces_.dtype());
+  for (int64_t row = 0; row < pieces_.size(0); ++row)
+    require(std::isfinite(dot(pieces_.data<float>() + row * width(), pieces_.data<float>() + row * width(), width())),
+            "word_vectors", "the vector of piece {} is not finite", row);
+}
+
+std::optional<std::vector<float>> WordVectors::vector_of(std::string_view word) const {
+  if (const int64_t row = find(word); row >= 0) {
+    const float* vector = vectors_.data<float>() + row * width();
+    return std::vector<float>(vector, vector + width());
+  }
+  if (!pieces_.defined()) return std::nullopt;
+  const std::vector<int32_t> known = subwords_.of(word);
+  if (known.empty()) return std::nullopt;
+  std::vector<float> mean(static_cast<size_t>(width()), 0.0f);
+  for (const int32_t piece : known)
+    for (int64_t i = 0; i < width(); ++i)
+      mean[static_cast<size_t>(i)] += pieces_.data<float>()[piece * width() + i] / static_cast<float>(known.size());
+  return mean;
+}
+
 int64_t WordVectors::find(std::string_view word) const {
   if (slots_.empty()) return -1;
   for (size_t at = hash_of(word) & (slots_.size() - 1); slots_[at] >= 0; at = (at + 1) & (slots_.size() - 1))
@@ -77,6 +104,13 @@ double WordVectors::similarity(int64_t a, int64_t b, Distance distance) const {
   const float* data = vectors_.data<float>();
   return similarity_of(dot(data + a * width(), data + b * width(), width()), lengths_[static_cast<size_t>(a)],
                        lengths_[static_cast<size_t>(b)], distance);
+}
+
+double WordVectors::similarity(const std::vector<float>& a, const std::vector<float>& b, Distance distance) const {
+  const auto product = [](const std::vector<float>& x, const std::vector<float>& y) {
+    return dot(x.data(), y.data(), static_cast<int64_t>(x.size()));
+  };
+  return similarity_of(product(a, b), std::sqrt(product(a, a)), std::sqrt(product(b, b)), distance);
 }
 
 std::vector<WordVectors::Neighbour> WordVectors::nearest(const std::vector<float>& vector, int64_t count,
@@ -103,9 +137,9 @@ std::vector<WordVectors::Neighbour> WordVectors::nearest(const std::vector<float
 
 std::vector<WordVectors::Neighbour> WordVectors::nearest(std::string_view word, int64_t count,
                                                          Distance distance) const {
-  const int64_t own = row(word);
-  const float* vector = vectors_.data<float>() + own * width();
-  return nearest(std::vector<float>(vector, vector + width()), count, distance, {own});
+  const std::optional<std::vector<float>> vector = vector_of(word);
+  require(vector.has_value(), "word_vectors", "there is no vector for {}", io::shown(word));
+  return nearest(*vector, count, distance, {find(word)});
 }
 
 std::vector<float> WordVectors::unit(int64_t row) const {

@@ -1,12 +1,14 @@
 // Vectors with their words: what is near a word, how far two are from each other, and files that other programs read.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "../../core/tensor.h"
+#include "subwords.h"
 
 namespace percale::language {
 
@@ -19,19 +21,28 @@ class WordVectors {
   /// `vectors` are f32 [words, width]. Errors: another count, a word that is empty or there twice, a vector with NaN or
   /// infinity.
   WordVectors(std::vector<std::string> words, const Tensor& vectors);
+  /// And f32 [pieces, width] of the words' pieces, from which an unseen word's vector is made.
+  WordVectors(std::vector<std::string> words, const Tensor& vectors, Subwords subwords, const Tensor& pieces);
 
   int64_t size() const { return static_cast<int64_t>(words_.size()); }
   int64_t width() const { return vectors_.size(1); }
   const std::vector<std::string>& words() const { return words_; }
   const Tensor& vectors() const { return vectors_; }
+  const Subwords& subwords() const { return subwords_; }
+  const Tensor& pieces() const { return pieces_; }  ///< undefined without subwords
 
   /// The word's row, or -1.
   int64_t find(std::string_view word) const;
   /// The word's row; an error if there is none.
   int64_t row(std::string_view word) const;
 
+  /// The word's vector; of an unseen word the mean of those of its pieces, or nothing if no piece of it is known.
+  std::optional<std::vector<float>> vector_of(std::string_view word) const;
+
   /// How alike two rows are: the cosine (0 where a vector is zero), minus the Euclidean distance, or the dot product.
   double similarity(int64_t a, int64_t b, Distance distance = Distance::cosine) const;
+
+  double similarity(const std::vector<float>& a, const std::vector<float>& b, Distance distance) const;
 
   using Neighbour = std::pair<int64_t, double>;  ///< row and similarity
   /// The `count` rows most alike to a vector of `width` numbers, the most alike first, the rows `without` left out.
@@ -48,6 +59,8 @@ class WordVectors {
   std::vector<std::string> words_;
   Tensor vectors_;
   std::vector<double> lengths_;
+  Subwords subwords_;
+  Tensor pieces_;
   std::vector<int32_t> slots_;  ///< by hash: a row, or -1
 };
 

@@ -103,6 +103,15 @@ TEST(WordVectorsProgram, ReadsATextAndFoldsAndDropsWords) {
   EXPECT_EQ(ran.out, "hello world moon -> 0, 1, 4\n");
 }
 
+TEST(WordVectorsProgram, AnswersAboutUnseenWordsBySubwords) {
+  const Folder folder;
+  const Ran learnt = run({"--subwords", "--output", folder / "words.safetensors", "--nearest", "xairplane"});
+  ASSERT_EQ(learnt.code, 0) << learnt.error;
+  EXPECT_NE(learnt.out.find("nearest to xairplane (cosine):\n    airplane"), std::string::npos) << learnt.out;
+  const Ran read = run({"--vectors", folder / "words.safetensors", "--nearest", "xairplane"});
+  EXPECT_NE(learnt.out.find(read.out), std::string::npos) << read.out << read.error;
+}
+
 TEST(WordVectorsProgram, PredictsTheNextWord) {
   const Folder folder;
   const Ran ran = run({"--model", "next-word", "--epochs", "2", "--lr", "0.01", "--samples", "20", "--next", "the cat",

@@ -100,6 +100,64 @@ TEST_F(WordVectorsTest, Spearman) {
   EXPECT_TRUE(std::isnan(spearman({1, 1}, {1, 2})));
 }
 
+/// As fastText 0.9.2 has them (get_subwords, minn 3, maxn 3, bucket 2,000,000, less its number of words).
+TEST_F(WordVectorsTest, PiecesOfWordsAreFastTexts) {
+  const SubwordOptions three{.least = 3, .most = 3};
+  EXPECT_EQ(subwords_of("cat", three), (std::vector<int32_t>{916'747, 289'031, 351'106}));
+  EXPECT_EQ(subwords_of("caf\u00e9", three), (std::vector<int32_t>{916'747, 369'661, 960'362, 1'609'697}));
+  EXPECT_EQ(subwords_of("cat").size(), 6u);                            // <ca cat at> <cat cat> <cat>
+  EXPECT_EQ(subwords_of("aaaa", {.least = 2, .most = 2}).size(), 3u);  // <a aa a>
+  EXPECT_EQ(subwords_of("a", {.least = 1, .most = 1}).size(), 1u);     // the signs alone are no pieces
+  says(message_of([] { Subwords(std::vector<std::string>{"a"}, {.least = 4, .most = 3}); }),
+       "the least not more than the most, got 4 and 3");
+  says(message_of([] {
+         Subwords(SubwordOptions{.buckets = 5}, std::vector<int32_t>{3, 5});
+       }),
+       "buckets must ascend below 5, got 5 at 1");
+}
+
+TEST_F(WordVectorsTest, UnseenWordsAreMadeOfPieces) {
+  const std::vector<std::string> words = {"walking", "running"};
+  const Subwords subwords(words, {});
+  const Tensor pieces = arange(0, static_cast<double>(2 * subwords.size()), 1, {f32, cpu_device}).view({-1, 2});
+  const WordVectors vectors(words, tensor({{1, 2}, {3, 4}}), subwords, pieces);
+  EXPECT_EQ(vectors.vector_of("running"), (std::vector<float>{3, 4}));
+  EXPECT_FALSE(vectors.vector_of("xyz").has_value());
+  EXPECT_EQ(vectors.find("kicking"), -1);
+  const std::vector<int32_t> known = subwords.of("kicking");  // king, ing>, ...
+  ASSERT_GT(known.size(), 3u);
+  double sum = 0;
+  for (const int32_t piece : known) sum += 2 * piece;
+  EXPECT_NEAR((*vectors.vector_of("kicking"))[0], sum / static_cast<double>(known.size()), 1e-4);
+  EXPECT_EQ(vectors.nearest("kicking", 5).size(), 2u);
+  save_word_vectors(folder + "pieces.safetensors", vectors);
+  const WordVectors loaded = load_word_vectors(folder + "pieces.safetensors");
+  EXPECT_EQ(loaded.vector_of("kicking"), vectors.vector_of("kicking"));
+  EXPECT_EQ(loaded.subwords().used(), subwords.used());
+}
+
+TEST_F(WordVectorsTest, LearnsWordsAndTheirPieces) {
+  const std::string sentences = generated_sentences(4000, 1);
+  const io::Source source(sentences, "sentences");
+  const Vocabulary vocabulary(count_words(source));
+  const Tensor text = encode_text(source, vocabulary).pieces;
+  Tensor first;
+  for (const int threads : {1, 2}) {
+    cpu::set_num_threads(threads);
+    manual_seed(1);
+    const models::Word2Vec model(vocabulary, {.width = 32, .subwords = true});
+    for (int epoch = 0; epoch < 6; ++epoch)
+      for (int64_t piece = 0; piece < text.size(0); ++piece) model.learn(text[piece]);
+    const WordVectors vectors = model.vectors();
+    EXPECT_GT(vectors.similarity(vectors.row("dog"), vectors.row("cat")),
+              vectors.similarity(vectors.row("dog"), vectors.row("airplane")) + 0.2);
+    // Nobody has read that word; its pieces are the airplane's.
+    EXPECT_EQ(vectors.words()[static_cast<size_t>(vectors.nearest("xairplane", 1)[0].first)], "airplane");
+    if (!first.defined()) first = vectors.vectors();
+    EXPECT_EQ(std::memcmp(first.data(), vectors.vectors().data(), 4 * static_cast<size_t>(first.numel())), 0);
+  }
+}
+
 TEST_F(WordVectorsTest, ScoresPairsAndQuestions) {
   const WordVectors vectors({"a", "b", "c", "d", "e"}, tensor({{1, 0}, {1, 0.1f}, {0, 1}, {0.1f, 1}, {-1, 0.3f}}));
   const PairScore pairs = score_pairs(write("pairs", "# comment\na\tb\t9\nA\tc\t3\na\te\t1\na\tz\t5\n"), vectors);
