@@ -10,10 +10,9 @@
 #include "../../kernels/cat/cat.h"
 #include "../../kernels/dropout/dropout.h"
 #include "../../kernels/elementwise/elementwise.h"
-#include "../../kernels/embedding/embedding.h"
+#include "../../kernels/embedding_norm/embedding_norm.h"
 #include "../../kernels/fill/fill.h"
 #include "../../kernels/index_select/index_select.h"
-#include "../../kernels/layer_norm/layer_norm.h"
 #include "../../kernels/linear/linear.h"
 #include "../../kernels/matmul/matmul.h"
 #include "../../kernels/reduction/reduction.h"
@@ -54,32 +53,25 @@ Tensor attention_by_products(const Tensor& query, const Tensor& key, const Tenso
 
 }  // namespace
 
-LayerNorm::LayerNorm(int64_t width, double eps) : eps_(eps) {
-  weight = nn::Module::add("weight", Tensor::empty({width}));
-  bias = nn::Module::add("bias", Tensor::empty({width}));
-  nn::init::ones_(weight);
-  nn::init::zeros_(bias);
-  describe(format_text("({},), eps={}", {text(width), text(eps)}));
-}
-
-Tensor LayerNorm::forward(const Tensor& x) const { return layer_norm(x, weight, bias, eps_); }
-
-Tensor LayerNorm::add(const Tensor& x, const Tensor& residual) const {
-  return add_layer_norm(x, residual, weight, bias, eps_);
-}
-
 BertEmbeddings::BertEmbeddings(const BertConfig& config)
     : word_embeddings(add("word_embeddings", nn::Embedding(config.vocab_size, config.hidden_size, padded_at(config)))),
       position_embeddings(
           add("position_embeddings", nn::Embedding(config.max_position_embeddings, config.hidden_size))),
       token_type_embeddings(add("token_type_embeddings", nn::Embedding(config.type_vocab_size, config.hidden_size))),
-      layer_norm(add("LayerNorm", LayerNorm(config.hidden_size, config.layer_norm_eps))),
+      layer_norm(add("LayerNorm", nn::LayerNorm(config.hidden_size, {.eps = config.layer_norm_eps}))),
+      eps_(config.layer_norm_eps),
       dropout_(config.hidden_dropout_prob) {}
 
 Tensor BertEmbeddings::forward(const PackedTokens& tokens) const {
-  const Tensor sum =
-      word_embeddings(tokens.ids) + position_embeddings(tokens.positions) + token_type_embeddings(tokens.types);
-  return dropout(layer_norm(sum), dropout_, training());
+  const bool is_watched = word_embeddings.has_hooks() || position_embeddings.has_hooks() ||
+                          token_type_embeddings.has_hooks() || layer_norm.has_hooks();
+  const Tensor normalised =
+      is_watched
+          ? layer_norm(word_embeddings(tokens.ids) + position_embeddings(tokens.positions) +
+                       token_type_embeddings(tokens.types))
+          : embedding_layer_norm(word_embeddings.weight, position_embeddings.weight, token_type_embeddings.weight,
+                                 tokens.ids, tokens.positions, tokens.types, layer_norm.weight, layer_norm.bias, eps_);
+  return dropout(normalised, dropout_, training());
 }
 
 BertSelfAttention::BertSelfAttention(const BertConfig& config)
@@ -99,11 +91,11 @@ Tensor BertSelfAttention::forward(const Tensor& hidden, const PackedTokens& toke
 
 BertSelfOutput::BertSelfOutput(const BertConfig& config, int64_t in_features)
     : dense(add("dense", nn::Linear(in_features, config.hidden_size))),
-      layer_norm(add("LayerNorm", LayerNorm(config.hidden_size, config.layer_norm_eps))),
+      layer_norm(add("LayerNorm", nn::LayerNorm(config.hidden_size, {.eps = config.layer_norm_eps}))),
       dropout_(config.hidden_dropout_prob) {}
 
 Tensor BertSelfOutput::forward(const Tensor& x, const Tensor& input) const {
-  return layer_norm.add(dropout(dense(x), dropout_, training()), input);
+  return layer_norm.of_sum(dropout(dense(x), dropout_, training()), input);
 }
 
 BertAttention::BertAttention(const BertConfig& config)

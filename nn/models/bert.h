@@ -11,25 +11,12 @@
 #include "../init.h"
 #include "../layers/embedding.h"
 #include "../layers/linear.h"
+#include "../layers/normalisation.h"
 #include "bert_config.h"
 #include "packed_tokens.h"
 #include "pretrained.h"
 
 namespace percale::models {
-
-/// Each row of x [..., width] with mean 0 and variance 1, times `weight` plus `bias` (Ba and others, 2016).
-class LayerNorm : public nn::ModuleOf<LayerNorm> {
- public:
-  LayerNorm(int64_t width, double eps);
-  Tensor forward(const Tensor& x) const;
-  /// forward(x + residual)
-  Tensor add(const Tensor& x, const Tensor& residual) const;
-
-  nn::Parameter weight, bias;
-
- private:
-  double eps_;
-};
 
 /// A token's word, its place in the text and which of two texts it is of, each as a vector: their sum.
 class BertEmbeddings : public nn::ModuleOf<BertEmbeddings> {
@@ -39,10 +26,10 @@ class BertEmbeddings : public nn::ModuleOf<BertEmbeddings> {
   Tensor forward(const PackedTokens& tokens) const;
 
   nn::Embedding word_embeddings, position_embeddings, token_type_embeddings;
-  LayerNorm layer_norm;  ///< `LayerNorm`
+  nn::LayerNorm layer_norm;  ///< `LayerNorm`
 
  private:
-  double dropout_;
+  double eps_, dropout_;
 };
 
 /// Attention(Q, K, V) = softmax(Q K^T / sqrt(d)) V, in several heads (Vaswani and others, 2017).
@@ -67,7 +54,7 @@ class BertSelfOutput : public nn::ModuleOf<BertSelfOutput> {
   Tensor forward(const Tensor& x, const Tensor& input) const;
 
   nn::Linear dense;
-  LayerNorm layer_norm;  ///< `LayerNorm`
+  nn::LayerNorm layer_norm;  ///< `LayerNorm`
 
  private:
   double dropout_;
