@@ -30,6 +30,7 @@ bool is_wanted(const std::string& name, const std::vector<std::string>& wanted) 
 
 std::vector<Case> chosen_cases(Device device, const std::vector<std::string>& wanted) {
   std::vector<Case> all = model_cases(device), chosen;
+  for (Case& one : text_cases(device)) all.push_back(std::move(one));
   for (Case& one : embedding_cases(device)) all.push_back(std::move(one));
   for (Case& one : spec_cases(device)) all.push_back(std::move(one));
   std::vector<std::string> names;

@@ -32,8 +32,14 @@ struct Timing {
 };
 
 /// Calls until `seconds` are over: at least five times, after as many calls as it takes until half of `seconds` pass
-/// without asking the system for memory. On CUDA ten calls stand between two events' worth of waiting, as the peers measure.
+/// without asking the system for memory. On CUDA ten calls stand between two events' worth of waiting, as the peers
+/// measure.
 Timing measure(const std::function<void()>& call, Device device, double seconds);
+
+/// What ends a case's name: on CUDA the peers' names say how precisely, cnn.b64.fp32.
+std::string precision_suffix(Device device, Precision precision);
+/// How far `found` is from f64's `expected`: the worst |difference| over the norm, tensor by tensor.
+std::string distance(const Tensors& found, const Tensors& expected, double tolerance);
 
 /// The timing tables of all specs.
 std::vector<Case> spec_cases(Device device);
@@ -41,5 +47,7 @@ std::vector<Case> spec_cases(Device device);
 std::vector<Case> embedding_cases(Device device);
 /// Steps and forward passes of the models.
 std::vector<Case> model_cases(Device device);
+/// Encoders of text, with random weights.
+std::vector<Case> text_cases(Device device);
 
 }  // namespace percale::bench

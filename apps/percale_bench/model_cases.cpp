@@ -4,17 +4,12 @@
 #include "case.h"
 
 namespace percale::bench {
-namespace {
 
-constexpr int64_t dataset = 60'000;
-
-/// On CUDA the peers' names say how precisely: cnn.b64.fp32.
 std::string precision_suffix(Device device, Precision precision) {
   if (device.is_cuda()) return std::string(".").append(text(precision));
   return precision == Precision::bf16 ? ".bf16" : "";
 }
 
-/// How far `found` is from f64's `expected`: the worst |difference| over the norm, tensor by tensor.
 std::string distance(const Tensors& found, const Tensors& expected, double tolerance) {
   const NoGradGuard no_grad;
   double worst = 0;
@@ -27,6 +22,10 @@ std::string distance(const Tensors& found, const Tensors& expected, double toler
   std::snprintf(text, sizeof text, "%s%.1e", worst <= tolerance ? "" : "WRONG: ", worst);
   return text;
 }
+
+namespace {
+
+constexpr int64_t dataset = 60'000;
 
 /// Floating-point operations of the products and convolutions of SimpleCNN's forward pass, for one image.
 constexpr double cnn_forward_operations = 2.0 * (28 * 28 * 32 * 9 + 14 * 14 * 64 * 32 * 9 + 3136 * 128 + 128 * 10);
