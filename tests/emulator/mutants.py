@@ -1,47 +1,47 @@
 #!/usr/bin/env python3
 """Breaks the CUDA kernels one place at a time, and counts the breakages that no test notices.
 
-    python3 tests/emulator/mutants.py                         # every family: hours
-    python3 tests/emulator/mutants.py linear reduction        # these families
-    python3 tests/emulator/mutants.py --sample 40 --seed 1    # forty of all, drawn at random
-    python3 tests/emulator/mutants.py --no-tsan               # AddressSanitizer only: half the building
+    python3 tests/emulator/mutants.py                         # all of them
+    python3 tests/emulator/mutants.py linear reduction        # of these families
     python3 tests/emulator/mutants.py --list                  # only say what would be broken
 
-A mutant is a copy of the tree in which one barrier, warp synchronisation or wait for a copy is gone, one atomic is a plain
-read and write, or one bound of device code is off by one. Its family's specs then run on the emulator under
-AddressSanitizer and, if they notice nothing and order or atomicity is at stake, under ThreadSanitizer. Survivors are
-looked up in mutants_survivors.txt, which gives the reasons of those that change nothing; exits 1 if fewer than 95 of 100
-of the others are caught. A mutant costs the compilation of its one file, a link and the family's tests. Needs clang-16, like the presets asan and tsan.
+A mutant is one barrier, warp synchronisation or wait for a copy gone, one atomic turned into a plain read and write, or
+one bound of device code off by one. All of them are compiled at once into a copy of the tree, each behind a number
+(mutant.h), and PERCALE_MUTANT says which one is active in a run: so there is one build for AddressSanitizer and one for
+ThreadSanitizer. The specs of the mutant's family run under the first and, if they notice nothing and order or atomicity
+is at stake, under the second. Survivors are looked up in mutants_survivors.txt, which gives the reasons of those that
+change nothing; exits 1 if fewer than 95 of 100 of the others are caught. Needs clang-16, like the presets asan and tsan.
 """
 import argparse
 import pathlib
-import random
 import re
 import subprocess
 import sys
+import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 WORK = ROOT / "build" / "mutants"
+TREE = WORK / "source"
 SURVIVORS = ROOT / "tests" / "emulator" / "mutants_survivors.txt"
-PLAIN_ATOMICS = """
-namespace plain {
-template <class T, class V> inline T add(T* a, V v) { const T old = *a; *a = static_cast<T>(old + v); return old; }
-template <class T, class V> inline T largest(T* a, V v) { const T old = *a; if (old < static_cast<T>(v)) *a = static_cast<T>(v); return old; }
-template <class T, class V> inline T smallest(T* a, V v) { const T old = *a; if (static_cast<T>(v) < old) *a = static_cast<T>(v); return old; }
-template <class T, class V> inline T exchange(T* a, V v) { const T old = *a; *a = static_cast<T>(v); return old; }
-template <class T, class V, class W> inline T compare(T* a, V e, W v) { const T old = *a; if (old == static_cast<T>(e)) *a = static_cast<T>(v); return old; }
-template <class T, class V> inline T unite(T* a, V v) { const T old = *a; *a = static_cast<T>(old | v); return old; }
-template <class T, class V> inline T wrap(T* a, V v) { const T old = *a; *a = old >= v ? T(0) : old + 1; return old; }
-}  // namespace plain
-"""
-ATOMICS = {"atomicAdd": "add", "atomicMax": "largest", "atomicMin": "smallest", "atomicExch": "exchange",
-           "atomicCAS": "compare", "atomicOr": "unite", "atomicInc": "wrap"}
-BOUNDS = {" < ": " <= ", " <= ": " < ", " > ": " >= ", " >= ": " > "}
+ATOMICS = "atomicAdd|atomicMax|atomicMin|atomicExch|atomicCAS|atomicOr|atomicInc"
+WORDS = {"<": "Less", "<=": "LessEqual", ">": "Greater", ">=": "GreaterEqual"}
+# What device.h is made of differs between CUDA and the emulator; the rest of kernels/common is the same code on both.
+LEFT_ALONE = {"device.h", "device_native.h", "device_emulated.h", "launch.h"}
+ENVIRONMENT = {"asan": ["env", "ASAN_OPTIONS=allocator_may_return_null=1:detect_leaks=0"],
+               "tsan": ["setarch", "-R", "env", "TSAN_OPTIONS=ignore_noninstrumented_modules=1 halt_on_error=1"]}
+
+
+class Mutant:
+    def __init__(self, number, path, line, kind, before, after):
+        self.number, self.path, self.line, self.kind, self.before, self.after = number, path, line, kind, before, after
+
+    def __str__(self):
+        return f"{self.path}:{self.line + 1} {self.kind}: {self.before.strip()}  ->  {self.after}"
 
 
 def device_lines(text):
     """Numbers of the lines that stand inside a __global__ or __device__ function."""
-    inside, depth, result = False, 0, []
+    inside, depth, opened, result = False, 0, False, []
     for number, line in enumerate(text.splitlines()):
         code = line.split("//")[0]
         if not inside and re.search(r"__(global|device)__", code) and not code.rstrip().endswith(";"):
@@ -55,117 +55,147 @@ def device_lines(text):
     return result
 
 
-def mutants_of(path):
-    """(kind, line number, new text of the line, whether plain atomics must be declared) of each mutant."""
-    text = path.read_text()
-    lines = text.splitlines()
-    for number in device_lines(text):
-        line, code = lines[number], lines[number].split("//")[0]
-        for match in re.finditer(r"\b(__syncthreads|__syncwarp|async_wait<[^>]*>)\([^)]*\);", code):
-            yield "barrier", number, line[:match.start()] + ";" + line[match.end():], False
-        for name, plain in ATOMICS.items():
-            for match in re.finditer(r"\b" + name + r"\(", code):
-                yield "atomic", number, line[:match.start()] + f"::plain::{plain}(" + line[match.end():], True
-        if "constexpr" in code:
-            continue
-        for old, new in BOUNDS.items():
-            for match in re.finditer(re.escape(old), code):
-                yield "bound", number, line[:match.start()] + new + line[match.end():], False
+def breakages(code):
+    """(kind, begin, end, text with the mutant's number left open, what it becomes) of each place of a line."""
+    for match in re.finditer(r"\b(?:__syncthreads|__syncwarp|async_wait<[^>]*>)\([^)]*\)(?=;)", code):
+        yield "barrier", match.start(), match.end(), "(::mutant::is<{0}>() ? (void)0 : " + match.group() + ")", "nothing"
+    for match in re.finditer(rf"\b({ATOMICS})\(", code):
+        yield "atomic", match.start(), match.end(), f"::mutant::{match.group(1)}<{{0}}>(", "plain " + match.group(1)
+    if "constexpr" in code or "static_assert" in code:
+        return
+    for match in re.finditer(r" (<=?|>=?) ", code):
+        sign = match.group(1)
+        other = sign[0] if len(sign) == 2 else sign + "="
+        yield "bound", match.start(), match.end(), f" {sign} ::mutant::{WORDS[sign]}<{{0}}>{{{{}}}} {sign} ", other
+    if "inline" not in code:
         for match in re.finditer(r"\bgrid_stride\(([^()]*(?:\([^()]*\))?[^()]*)\)", code):
-            if "inline" not in code:
-                yield "bound", number, line[:match.start(1)] + match.group(1) + " + 1" + line[match.end(1):], False
+            extent = "(" + match.group(1) + ") + ::mutant::excess<{0}>()"
+            yield "bound", match.start(1), match.end(1), extent, match.group(1) + " + 1"
 
 
-def run(command, seconds):
-    """Exit status and output; a time-out is a failure."""
+def mutate(paths):
+    """Rewrites the copies of `paths`; returns the mutants, numbered from 1."""
+    mutants = []
+    for path in paths:
+        lines = (ROOT / path).read_text().splitlines()
+        for number in device_lines("\n".join(lines)):
+            before, code = lines[number], lines[number].split("//")[0]
+            for kind, begin, end, text, after in sorted(breakages(code), key=lambda place: -place[1]):
+                mutants.append(Mutant(len(mutants) + 1, path, number, kind, before, after))
+                lines[number] = lines[number][:begin] + text.format(len(mutants)) + lines[number][end:]
+        last = max(number for number, line in enumerate(lines) if line.startswith(("#include", "#pragma once")))
+        lines[last] += f'\n#include "{ROOT}/tests/emulator/mutant.h"\n#line {last + 2}'
+        put(path, ("\n".join(lines) + "\n").encode())
+    return mutants
+
+
+def put(path, content):
+    """Writes a file of the copy, unless it is there already: then nothing need be compiled again."""
+    target = TREE / path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if not target.exists() or target.read_bytes() != content:
+        target.write_bytes(content)
+
+
+def copy_tree(paths):
+    """Copies the tree but for `paths`, which `mutate` writes."""
+    names = subprocess.run(["git", "ls-files"], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()
+    for name in set(map(pathlib.Path, names)) - set(paths):
+        put(name, (ROOT / name).read_bytes())
+
+
+def build(jobs):
+    for preset in ENVIRONMENT:
+        subprocess.run(["cmake", "--preset", preset, "-B", WORK / preset, "-D", "PERCALE_TEST_FOLDERS=kernels"],
+                       cwd=TREE, stdout=subprocess.DEVNULL, check=True)
+        subprocess.run(["ninja", "-C", WORK / preset, "-j", str(jobs), "test_kernels"], check=True)
+
+
+def families_of(path):
+    """The operations whose device code a file is part of: its folder's, or of those that include it."""
+    if path.parent.name != "common":
+        return [path.parent.name]
+    reached = {path.name}
+    while True:
+        more = {header.name for header in (ROOT / "kernels/common").glob("*.h")
+                if any(f'"{name}"' in header.read_text() for name in reached)} - LEFT_ALONE
+        if more <= reached:
+            break
+        reached |= more
+    return sorted({source.parent.name for source in (ROOT / "kernels").glob("*/*_cuda.cu")
+                   if any(f'/{name}"' in source.read_text() for name in reached)})
+
+
+def passes(preset, families, number, seconds):
+    """Whether the families' specs pass with mutant `number` active (0: none)."""
+    names = []
+    for family in families:
+        words = "".join(part.capitalize() for part in family.split("_"))
+        names += [f"*OnCuda*/{family}_*", f"*Cuda*{words}*", f"*{words}*Cuda*"]
+    command = ENVIRONMENT[preset] + [f"PERCALE_MUTANT={number}", str(WORK / preset / "tests" / "test_kernels"),
+                                     "--gtest_fail_fast", f"--gtest_filter={':'.join(names)}"]
     try:
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=seconds, text=True, errors="replace")
-        return done.returncode, done.stdout
     except subprocess.TimeoutExpired:
-        return 124, "timed out"
-
-
-def copy_tree(presets):
-    tree = WORK / "source"
-    names = subprocess.run(["git", "ls-files"], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()
-    for name in names:
-        target = tree / name
-        new = (ROOT / name).read_bytes()
-        if not target.exists() or target.read_bytes() != new:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(new)
-    for preset in presets:
-        subprocess.run(["cmake", "--preset", preset, "-B", WORK / preset, "-D", "PERCALE_TEST_FOLDERS=kernels"], cwd=tree,
-                       stdout=subprocess.DEVNULL, check=True)
-        subprocess.run(["ninja", "-C", WORK / preset, "-j1", "test_kernels"], stdout=subprocess.DEVNULL, check=True)
-    return tree
-
-
-def survives(preset, family):
-    """None if the mutant does not compile; else whether the family's specs pass."""
-    status, output = run(["ninja", "-C", str(WORK / preset), "test_kernels"], 900)
-    if status:
-        return None
-    environment = {"asan": ["env", "ASAN_OPTIONS=allocator_may_return_null=1:detect_leaks=0"],
-                   "tsan": ["setarch", "-R", "env", "TSAN_OPTIONS=ignore_noninstrumented_modules=1 halt_on_error=1"]}[preset]
-    words = "".join(part.capitalize() for part in family.split("_"))
-    wanted = f"*OnCuda*/{family}_*:*Cuda*{words}*:*{words}*Cuda*"
-    status, output = run(environment + [str(WORK / preset / "tests" / "test_kernels"), f"--gtest_filter={wanted}"], 600)
-    if status == 0 and not re.search(r"PASSED\s*\] [1-9]", output):
-        sys.exit(f"no test of {family} runs under {preset} ({wanted})")
-    return status == 0
+        return False
+    if done.returncode == 0 and not re.search(r"PASSED\s*\] [1-9]", done.stdout):
+        sys.exit(f"no test of {families} runs under {preset}")
+    return done.returncode == 0
 
 
 def known_survivors():
-    """{(file, line's text): reason}"""
+    """{(file, line's text, what it becomes): reason}"""
     result = {}
     for line in SURVIVORS.read_text().splitlines() if SURVIVORS.exists() else []:
         if line and not line.startswith("#"):
-            name, text, reason = (part.strip() for part in line.split("|"))
-            result[name, text] = reason
+            name, text, after, reason = (part.strip() for part in line.split(" | "))
+            result[name, text, after] = reason
     return result
+
+
+def run_all(mutants):
+    """(caught, mutants that no test catches)"""
+    allowed, caught, alive = {}, 0, []
+    for mutant in mutants:
+        families = families_of(mutant.path)
+        presets = ["asan"] if mutant.kind == "bound" else ["asan", "tsan"]
+        for preset in presets:
+            if (preset, *families) not in allowed:
+                start = time.monotonic()
+                if not passes(preset, families, 0, 3000):
+                    sys.exit(f"{families} fail under {preset} without a mutant")
+                allowed[preset, *families] = 30 + 5 * (time.monotonic() - start)
+        survives = all(passes(preset, families, mutant.number, allowed[preset, *families]) for preset in presets)
+        caught += not survives
+        if survives:
+            alive.append(mutant)
+        print(f"{mutant}: {'SURVIVES' if survives else 'caught'}", flush=True)
+    return caught, alive
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("families", nargs="*")
-    parser.add_argument("--sample", type=int, metavar="N", help="as many, drawn at random")
-    parser.add_argument("--seed", type=int, default=0, help="of the drawing")
-    parser.add_argument("--no-tsan", action="store_true", help="AddressSanitizer only")
     parser.add_argument("--list", action="store_true")
+    parser.add_argument("--jobs", type=int, default=2, help="processes that compile")
     arguments = parser.parse_args()
-    families = arguments.families or sorted(p.parent.name for p in ROOT.glob("kernels/*/*_cuda.cu"))
-    todo = [(family, path.relative_to(ROOT)) + mutant for family in families
-            for path in sorted((ROOT / "kernels" / family).glob("*_cuda.cu"))
-            for mutant in mutants_of(path)]
-    of_all = len(todo)
-    if arguments.sample and arguments.sample < of_all:
-        todo = sorted(random.Random(arguments.seed).sample(todo, arguments.sample), key=lambda mutant: mutant[1])
+    paths = sorted(path.relative_to(ROOT) for pattern in ("*/*_cuda.cu", "*/*.h") for path in (ROOT / "kernels").glob(pattern)
+                   if path.name not in LEFT_ALONE and re.search("__(device|global)__", path.read_text()))
+    copy_tree(paths)
+    mutants = mutate(paths)
+    if arguments.families:
+        mutants = [mutant for mutant in mutants if mutant.path.parent.name in arguments.families]
     if arguments.list:
-        for family, path, kind, number, line, _ in todo:
-            print(f"{path}:{number + 1} {kind}: {line.strip()}")
-        return print(len(todo), "mutants of", of_all)
-    tree, reasons = copy_tree(["asan"] if arguments.no_tsan else ["asan", "tsan"]), known_survivors()
-    caught, excused, escaped = 0, [], []
-    for family, path, kind, number, line, atomics in todo:
-        original = (tree / path).read_text()
-        lines = original.splitlines()
-        key = (str(path), lines[number].strip())
-        lines[number] = line
-        (tree / path).write_text((PLAIN_ATOMICS if atomics else "") + "\n".join(lines) + "\n")
-        alive = survives("asan", family)
-        if alive and kind != "bound" and not arguments.no_tsan:
-            alive = survives("tsan", family)
-        (tree / path).write_text(original)
-        verdict = "does not compile" if alive is None else "SURVIVES" if alive else "caught"
-        print(f"{path}:{number + 1} {kind}: {line.strip()}: {verdict}", flush=True)
-        if alive is False:
-            caught += 1
-        elif alive:
-            (excused if key in reasons else escaped).append(f"{path}:{number + 1}: {line.strip()}" + (f" ({reasons[key]})" if key in reasons else ""))
-    print(f"\n{caught} caught, {len(escaped)} escaped, {len(excused)} change nothing, of {len(todo)} run and {of_all} in all")
-    for survivor in escaped + excused:
-        print("  " + survivor)
+        print(*mutants, f"{len(mutants)} mutants", sep="\n")
+        return 0
+    build(arguments.jobs)
+    reasons = known_survivors()
+    caught, alive = run_all(mutants)
+    excused = [m for m in alive if (str(m.path), m.before.strip(), m.after) in reasons]
+    escaped = [m for m in alive if m not in excused]
+    print(f"\n{caught} caught, {len(escaped)} escaped, {len(excused)} change nothing, of {len(mutants)}")
+    for mutant in escaped + excused:
+        print(f"  {mutant}  {reasons.get((str(mutant.path), mutant.before.strip(), mutant.after), '')}")
     return int(caught < 0.95 * (caught + len(escaped)))
 
 
