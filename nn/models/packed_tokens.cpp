@@ -40,9 +40,11 @@ PackedTokens PackedTokens::from(const Tensor& ids, const Tensor& offsets, const 
 PackedTokens PackedTokens::from_padded(const Tensor& ids, const Tensor& mask, const Tensor& types) {
   require(ids.rank() == 2 && (ids.dtype() == i64 || ids.dtype() == i32), "Bert",
           "ids must be i64 [batch, length], got {} {}", ids.dtype(), ids.shape());
-  for (const Tensor* other : {&mask, &types})
-    require(!other->defined() || other->shape() == ids.shape(), "Bert", "mask and types must be {} as the ids, got {}",
-            ids.shape(), other->shape());
+  for (const Tensor* other : {&mask, &types}) {
+    if (!other->defined()) continue;
+    require(other->shape() == ids.shape(), "Bert", "mask and types must be {} as the ids, got {}", ids.shape(),
+            other->shape());
+  }
   const Tensor host_ids = on_host(ids), host_mask = mask.defined() ? on_host(mask) : Tensor();
   const Tensor host_types = types.defined() ? on_host(types) : Tensor();
   const int64_t rows = ids.size(0), length = ids.size(1);
