@@ -13,6 +13,8 @@ is at stake, under the second. Survivors are looked up in mutants_survivors.txt,
 change nothing; exits 1 if fewer than 95 of 100 of the others are caught. Needs clang-16, like the presets asan and tsan.
 """
 import argparse
+import concurrent.futures
+import functools
 import pathlib
 import re
 import subprocess
@@ -25,8 +27,10 @@ TREE = WORK / "source"
 SURVIVORS = ROOT / "tests" / "emulator" / "mutants_survivors.txt"
 ATOMICS = "atomicAdd|atomicMax|atomicMin|atomicExch|atomicCAS|atomicOr|atomicInc"
 WORDS = {"<": "Less", "<=": "LessEqual", ">": "Greater", ">=": "GreaterEqual"}
-# What device.h is made of differs between CUDA and the emulator; the rest of kernels/common is the same code on both.
+# These differ between CUDA and the emulator; the rest of kernels/common is the same code on both.
 LEFT_ALONE = {"device.h", "device_native.h", "device_emulated.h", "launch.h"}
+# device.h gives its parts to every kernel: families that make use of warps, blocks, vectors, errors and comparisons.
+USERS_OF_DEVICE = ("cross_entropy", "embedding", "layer_norm", "reduction", "top_k")
 ENVIRONMENT = {"asan": ["env", "ASAN_OPTIONS=allocator_may_return_null=1:detect_leaks=0"],
                "tsan": ["setarch", "-R", "env", "TSAN_OPTIONS=ignore_noninstrumented_modules=1 halt_on_error=1"]}
 
@@ -111,19 +115,19 @@ def build(jobs):
         subprocess.run(["ninja", "-C", WORK / preset, "-j", str(jobs), "test_kernels"], check=True)
 
 
+@functools.cache
 def families_of(path):
     """The operations whose device code a file is part of: its folder's, or of those that include it."""
     if path.parent.name != "common":
-        return [path.parent.name]
-    reached = {path.name}
-    while True:
-        more = {header.name for header in (ROOT / "kernels/common").glob("*.h")
-                if any(f'"{name}"' in header.read_text() for name in reached)} - LEFT_ALONE
-        if more <= reached:
-            break
+        return (path.parent.name,)
+    common, reached, more = set((ROOT / "kernels/common").glob("*.h")), set(), {path.name}
+    while more:
         reached |= more
-    return sorted({source.parent.name for source in (ROOT / "kernels").glob("*/*_cuda.cu")
-                   if any(f'/{name}"' in source.read_text() for name in reached)})
+        more = {header.name for header in common if any(f'"{name}"' in header.read_text() for name in more)} - reached
+    if "device.h" in reached:
+        return USERS_OF_DEVICE
+    return tuple(sorted({source.parent.name for source in (ROOT / "kernels").glob("*/*_cuda.cu")
+                         if any(f'/{name}"' in source.read_text() for name in reached)}))
 
 
 def passes(preset, families, number, seconds):
@@ -153,31 +157,42 @@ def known_survivors():
     return result
 
 
-def run_all(mutants):
-    """(caught, mutants that no test catches)"""
-    allowed, caught, alive = {}, 0, []
-    for mutant in mutants:
-        families = families_of(mutant.path)
-        presets = ["asan"] if mutant.kind == "bound" else ["asan", "tsan"]
-        for preset in presets:
-            if (preset, *families) not in allowed:
-                start = time.monotonic()
-                if not passes(preset, families, 0, 3000):
-                    sys.exit(f"{families} fail under {preset} without a mutant")
-                allowed[preset, *families] = 30 + 5 * (time.monotonic() - start)
-        survives = all(passes(preset, families, mutant.number, allowed[preset, *families]) for preset in presets)
-        caught += not survives
-        if survives:
-            alive.append(mutant)
-        print(f"{mutant}: {'SURVIVES' if survives else 'caught'}", flush=True)
-    return caught, alive
+def presets_of(mutant):
+    return ["asan"] if mutant.kind == "bound" else ["asan", "tsan"]
+
+
+def time_unbroken(run):
+    """Seconds that a preset's run of some families may take: five times what it takes without a mutant."""
+    preset, families = run
+    start = time.monotonic()
+    if not passes(preset, families, 0, 3000):
+        sys.exit(f"{families} fail under {preset} without a mutant")
+    return 30 + 5 * (time.monotonic() - start)
+
+
+def run_all(mutants, jobs):
+    """The mutants that no test catches."""
+    runs = sorted({(preset, families_of(mutant.path)) for mutant in mutants for preset in presets_of(mutant)})
+    alive = []
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        allowed = dict(zip(runs, pool.map(time_unbroken, runs)))
+
+        def survives(mutant):
+            families = families_of(mutant.path)
+            return all(passes(preset, families, mutant.number, allowed[preset, families]) for preset in presets_of(mutant))
+
+        for mutant, survived in zip(mutants, pool.map(survives, mutants)):
+            print(f"{mutant}: {'SURVIVES' if survived else 'caught'}", flush=True)
+            if survived:
+                alive.append(mutant)
+    return alive
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("families", nargs="*")
     parser.add_argument("--list", action="store_true")
-    parser.add_argument("--jobs", type=int, default=2, help="processes that compile")
+    parser.add_argument("--jobs", type=int, default=2, help="processes that compile and test")
     arguments = parser.parse_args()
     paths = sorted(path.relative_to(ROOT) for pattern in ("*/*_cuda.cu", "*/*.h") for path in (ROOT / "kernels").glob(pattern)
                    if path.name not in LEFT_ALONE and re.search("__(device|global)__", path.read_text()))
@@ -190,7 +205,8 @@ def main():
         return 0
     build(arguments.jobs)
     reasons = known_survivors()
-    caught, alive = run_all(mutants)
+    alive = run_all(mutants, arguments.jobs)
+    caught = len(mutants) - len(alive)
     excused = [m for m in alive if (str(m.path), m.before.strip(), m.after) in reasons]
     escaped = [m for m in alive if m not in excused]
     print(f"\n{caught} caught, {len(escaped)} escaped, {len(excused)} change nothing, of {len(mutants)}")
