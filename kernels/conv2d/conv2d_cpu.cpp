@@ -88,14 +88,9 @@ void convolution_gradients(const ConvolutionShape& shape, const Tensor& gradient
   if (activated.defined())
     return convolution_gradients(shape, percale::relu_gradient(gradient, activated), {}, x, weight, out);
   if (x.dtype() != f64 && !onednn_computes(x.dtype())) {
-    Conv2dGradients wide;
-    if (out.input.defined()) wide.input = Tensor::empty_like(out.input, f32);
-    if (out.weight.defined()) wide.weight = Tensor::empty_like(out.weight, f32);
-    if (out.bias.defined()) wide.bias = Tensor::empty_like(out.bias, f32);
-    convolution_gradients(shape, widened(gradient), {}, widened(x), widened(weight), wide);
-    if (out.input.defined()) copy(wide.input, out.input);
-    if (out.weight.defined()) copy(wide.weight, out.weight);
-    if (out.bias.defined()) copy(wide.bias, out.bias);
+    through_f32(out, [&](const Conv2dGradients& wide) {
+      convolution_gradients(shape, widened(gradient), {}, widened(x), widened(weight), wide);
+    });
     return;
   }
   if (out.bias.defined())

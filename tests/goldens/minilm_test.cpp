@@ -8,7 +8,6 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <numeric>
 
 namespace percale::models {
 namespace {
@@ -67,34 +66,6 @@ TEST_F(MiniLm, EveryElementOfTheReferenceWithinOneHundredThousandth) {
   std::printf("states within %.1e, embeddings within %.1e\n", states, vectors);
 }
 
-/// Ranks with ties in the middle of their places.
-std::vector<double> ranks(const std::vector<double>& values) {
-  std::vector<size_t> order(values.size());
-  std::iota(order.begin(), order.end(), 0);
-  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return values[a] < values[b]; });
-  std::vector<double> result(values.size());
-  for (size_t i = 0; i < order.size();) {
-    size_t end = i;
-    while (end < order.size() && values[order[end]] == values[order[i]]) ++end;
-    for (size_t k = i; k < end; ++k) result[order[k]] = static_cast<double>(i + end - 1) / 2;
-    i = end;
-  }
-  return result;
-}
-
-double correlation(const std::vector<double>& a, const std::vector<double>& b) {
-  const auto count = static_cast<double>(a.size());
-  const double mean_a = std::accumulate(a.begin(), a.end(), 0.0) / count,
-               mean_b = std::accumulate(b.begin(), b.end(), 0.0) / count;
-  double ab = 0, aa = 0, bb = 0;
-  for (size_t i = 0; i < a.size(); ++i) {
-    ab += (a[i] - mean_a) * (b[i] - mean_b);
-    aa += (a[i] - mean_a) * (a[i] - mean_a);
-    bb += (b[i] - mean_b) * (b[i] - mean_b);
-  }
-  return ab / std::sqrt(aa * bb);
-}
-
 class StsB : public MiniLm {
  protected:
   double spearman() const {
@@ -110,7 +81,7 @@ class StsB : public MiniLm {
     const Tensor similarities = SentenceEncoder::pairwise_similarity(model.encode(first), model.encode(second));
     for (const float cosine : similarities.span<float>()) cosines.push_back(cosine);
     EXPECT_EQ(cosines.size(), 1'379u);
-    return correlation(ranks(cosines), ranks(scores));
+    return language::spearman(cosines, scores);
   }
 };
 
