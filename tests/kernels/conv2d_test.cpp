@@ -12,6 +12,7 @@
 #include "../../kernels/pooling/pooling.h"
 #include "../../kernels/reduction/reduction.h"
 #include "../testing/check.h"
+#include "../testing/instruction_set.h"
 
 namespace percale {
 namespace {
@@ -116,11 +117,8 @@ TEST(Convolution, InstructionSetsAgree) {
   for (const Case& c : cases) {
     const Tensors expected = run(c);
     for (const int64_t target : hwy::SupportedAndGeneratedTargets()) {
-      hwy::SetSupportedTargetsForTest(target);
-      hwy::GetChosenTarget().Update(target);
+      const testing::InstructionSet only(target);
       const Tensors found = run(c);
-      hwy::SetSupportedTargetsForTest(0);
-      hwy::GetChosenTarget().DeInit();
       for (size_t i = 0; i < found.size(); ++i)
         EXPECT_LT(testing::relative_difference(found[i], expected[i]), 1e-5)
             << hwy::TargetName(target) << ", result " << i;

@@ -17,6 +17,7 @@
 #include "../../kernels/fill/fill.h"
 #include "../../kernels/matmul/matmul.h"
 #include "../testing/check.h"
+#include "../testing/instruction_set.h"
 
 namespace percale {
 namespace {
@@ -80,11 +81,8 @@ TEST(Linear, BytesDoNotDependOnTheInstructionSet) {
   // Those before AVX2 have no fused multiply-add: there only the runs of one processor agree.
   for (const int64_t target : hwy::SupportedAndGeneratedTargets()) {
     if (target != HWY_AVX2 && target != HWY_AVX3) continue;
-    hwy::SetSupportedTargetsForTest(target);
-    hwy::GetChosenTarget().Update(target);
+    const testing::InstructionSet only(target);
     const Tensors found = results();
-    hwy::SetSupportedTargetsForTest(0);
-    hwy::GetChosenTarget().DeInit();
     for (size_t i = 0; i < found.size(); ++i)
       EXPECT_TRUE(same_bytes(found[i], expected[i])) << "result " << i << " with " << hwy::TargetName(target);
   }

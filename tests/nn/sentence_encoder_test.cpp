@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "../testing/check.h"
+#include "../testing/instruction_set.h"
 #include "../testing/message_of.h"
 #include "small_bert.h"
 
@@ -86,12 +87,9 @@ TEST(SentenceEncoderBytes, AreThoseOfAvx512WithAvx2) {
   const Tensor expected = encoder.encode(sentences);
   for (const int64_t target : hwy::SupportedAndGeneratedTargets()) {
     if (target != HWY_AVX2 && target != HWY_AVX3) continue;
-    hwy::SetSupportedTargetsForTest(target);
-    hwy::GetChosenTarget().Update(target);
+    const testing::InstructionSet only(target);
     const Tensor found = encoder.encode(sentences);
     const int64_t changes = changed(encoder, sentences, {});
-    hwy::SetSupportedTargetsForTest(0);
-    hwy::GetChosenTarget().DeInit();
     EXPECT_TRUE(same_bytes(found, expected)) << hwy::TargetName(target);
     EXPECT_EQ(changes, 0) << hwy::TargetName(target);
   }
