@@ -159,7 +159,9 @@ class Download : public ::testing::Test {
     }
   }
 
-  const std::string folder_ = ::testing::TempDir() + "percale_download/", path_ = folder_ + "file";
+  // CTest runs each test in a process of its own, several at a time.
+  const std::string folder_ = ::testing::TempDir() + "percale_download." + std::to_string(getpid()) + "/",
+                    path_ = folder_ + "file";
   const std::string content_ = std::string(300'000, 'a') + std::string(100'000, 'b');
 };
 
