@@ -109,10 +109,11 @@ Case cnn_step(Device device, Precision precision, int64_t batch) {
     return Prepared{.call = [=] { start_epoch_if_due(), step(); },
                     .check =
                         [=] {
-                          start_epoch_if_due();
-                          const data::LoaderPosition position = loader->position();
+                          // Always the same images: one batch in sixty has a value so near to a ReLU's zero or to
+                          // its pool's largest that a rounding decides, and how many calls there was time for is chance.
+                          loader->start_epoch(0);
                           const data::Batch next = loader->next();
-                          loader->set_position(position);
+                          loader->start_epoch(0);
                           return training->check(loss_of, [&](const models::SimpleCNN& exact) {
                             return cross_entropy(exact(in_double(next.images)).first, next.labels.to(cpu_device));
                           });
