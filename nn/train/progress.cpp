@@ -13,7 +13,7 @@ namespace {
 
 constexpr int64_t interval = 100'000'000;
 
-int64_t now() {
+int64_t steady_nanoseconds() {
   const auto time = std::chrono::steady_clock::now().time_since_epoch();
   return std::chrono::duration_cast<std::chrono::nanoseconds>(time).count();
 }
@@ -59,6 +59,7 @@ void write_all(int descriptor, std::string_view text) {
 
 ProgressBar::ProgressBar(int64_t total, ProgressOptions options)
     : total_(std::max<int64_t>(total, 1)), options_(std::move(options)) {
+  if (!options_.clock) options_.clock = steady_nanoseconds;
   shown_ = options_.enabled && is_terminal(options_.descriptor);
   const char* plain = std::getenv("NO_COLOR");
   colours_ = !plain || !*plain;
@@ -67,13 +68,13 @@ ProgressBar::ProgressBar(int64_t total, ProgressOptions options)
 
 void ProgressBar::start(int64_t done) {
   first_ = done;
-  begin_ = last_ = now();
+  begin_ = last_ = options_.clock();
 }
 
-bool ProgressBar::is_due() const { return shown_ && now() - last_ >= interval; }
+bool ProgressBar::is_due() const { return shown_ && options_.clock() - last_ >= interval; }
 
 std::string ProgressBar::line(int64_t done, double loss, int columns) const {
-  const double seconds = std::max(static_cast<double>(now() - begin_) * 1e-9, 1e-6);
+  const double seconds = std::max(static_cast<double>(options_.clock() - begin_) * 1e-9, 1e-6);
   const double rate = static_cast<double>(done - first_) / seconds;
   const double left = rate > 0 ? static_cast<double>(total_ - done) / rate : 0;
   const auto share = static_cast<double>(std::clamp<int64_t>(done, 0, total_)) / static_cast<double>(total_);
@@ -96,7 +97,7 @@ std::string ProgressBar::line(int64_t done, double loss, int columns) const {
 
 void ProgressBar::show(int64_t done, double loss) {
   if (!shown_) return;
-  last_ = now();
+  last_ = options_.clock();
   drawn_ = true;
   std::string text = "\r";
   write_all(options_.descriptor, text.append(line(done, loss, columns_of(options_.descriptor))).append("\033[K"));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -10,7 +11,8 @@ namespace percale::train {
 struct ProgressOptions {
   std::string unit = "images";
   bool enabled = true;
-  int descriptor = 2;  ///< where the bar is drawn: the standard error
+  int descriptor = 2;                   ///< where the bar is drawn: the standard error
+  std::function<int64_t()> clock = {};  ///< in nanoseconds; empty: the time since the machine started
 };
 
 /// A bar with rate, time left and loss at the bottom of a terminal; nothing where `descriptor` is no terminal. Lines

@@ -48,7 +48,7 @@ TEST_F(BertEmbed, PrintsTheTutorialsShapeWithoutAModelOrANetwork) {
   EXPECT_EQ(std::count(ran.out.begin(), ran.out.end(), '\n'),
             9);  // seven of them the tensor's, three rows, dots, three
   EXPECT_EQ(run_program("bert_embed", {"--model", "random", "Hello, how are you?", "--tokens"}).out, ran.out);
-  EXPECT_LT(ran.seconds, 10);
+  EXPECT_LT(ran.processor_seconds, 10);
 }
 
 TEST_F(BertEmbed, SaysWhatToDoWithoutTheModel) {

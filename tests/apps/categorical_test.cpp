@@ -37,7 +37,8 @@ std::string animals(int rows) {
   for (int row = 0; row < rows; ++row) {
     const uint32_t animal = draw(5), size = draw(90);
     const bool small = animal == 2 || animal == 4 || (animal == 3 && size > 45);
-    bytes += draw(20) ? "\"" + std::string(names[animal]) + "\"," : ",";
+    if (draw(20)) bytes.append("\"").append(names[animal]).append("\"");
+    bytes += ",";
     bytes += (draw(20) ? std::to_string(size) + "." + std::to_string(draw(10)) : "NA") + ",";
     bytes += std::to_string(2001 + draw(3)) + (draw(2) ? ",True," : ",False,");
     bytes += std::string(small ? "flies" : "walks") + "," + std::to_string(10 * animal + size / 2) + ".5\n";
@@ -264,13 +265,27 @@ TEST_F(Categorical, SavedWeightsBringTheirDictionary) {
 }
 
 TEST_F(Categorical, GoesOnWhereItWasInterrupted) {
-  const Words words = {"--target",  "kind",       "--hidden",     "8",          "--epochs",           "100",
-                       "--save",    folder / "w", "--checkpoint", folder / "c", "--checkpoint-every", "150",
-                       "--metrics", folder / "m"};
+  const Words words = {"--target",
+                       "kind",
+                       "--hidden",
+                       "8",
+                       "--epochs",
+                       "100",
+                       "--save",
+                       folder / "w",
+                       "--checkpoint",
+                       folder / "checkpoint",
+                       "--checkpoint-every",
+                       "150",
+                       "--metrics",
+                       folder / "m"};
   ASSERT_EQ(run(words).code, 0);
   const std::string expected = io::read_file(folder / "w");
-  for (const char* file : {"w", "c", "m"}) std::filesystem::remove(folder / file);
-  EXPECT_EQ(run(words, {.until = "Epoch [3/100]", .signal = SIGINT}).code, 130);
+  for (const char* file : {"w", "checkpoint", "m"}) std::filesystem::remove(folder / file);
+  EXPECT_EQ(
+      run(words, {.environment = {{"LD_PRELOAD", PERCALE_FAULTS}, {"PERCALE_FAULT", "interrupt:rename:1:checkpoint"}}})
+          .code,
+      130);
   ASSERT_FALSE(std::filesystem::exists(folder / "w"));
   const Ran resumed = run(with(words, {"--resume"}));
   ASSERT_EQ(resumed.code, 0) << resumed.error;
@@ -281,7 +296,7 @@ TEST_F(Categorical, GoesOnWhereItWasInterrupted) {
   for (std::string line; std::getline(lines, line);) ++count;
   EXPECT_EQ(count, 101);
   // Of other flags, the checkpoint is refused.
-  EXPECT_EQ(run({"--target", "kind", "--checkpoint", folder / "c", "--resume"}).code, 1);
+  EXPECT_EQ(run({"--target", "kind", "--checkpoint", folder / "checkpoint", "--resume"}).code, 1);
 }
 
 TEST_F(Categorical, RefusesWhatMakesNoSense) {

@@ -63,7 +63,7 @@ TEST_F(HumorClassifier, LearnsTheShippedTextsWithoutAModel) {
   EXPECT_GT(metrics["f1"].get<double>(), 0.8);
   EXPECT_EQ(metrics["data"], "200 shipped texts");
   EXPECT_EQ(metrics["train_texts"], 160);
-  EXPECT_LT(ran.seconds, 30);
+  EXPECT_LT(ran.processor_seconds, 30);
 }
 
 TEST_F(HumorClassifier, ComputesTheVectorsOfTextsOnce) {

@@ -57,7 +57,8 @@ struct Resume : ::testing::Test {
 };
 
 TEST_F(Resume, AfterAnInterruption) {
-  const Ran ran = train({}, {.until = "Epoch [2/3]", .signal = SIGINT});
+  const Ran ran =
+      train({}, {.environment = {{"LD_PRELOAD", PERCALE_FAULTS}, {"PERCALE_FAULT", "interrupt:rename:4:checkpoint"}}});
   EXPECT_EQ(ran.code, 130);
   EXPECT_FALSE(std::filesystem::exists(folder / "weights"));
   EXPECT_TRUE(std::filesystem::exists(folder / "checkpoint"));

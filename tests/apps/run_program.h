@@ -17,22 +17,23 @@
 #include <utility>
 #include <vector>
 
+#include "../testing/folder.h"
+
 namespace percale::testing {
 
 /// What became of a program.
 struct Ran {
-  std::string out, error;  ///< on a terminal everything is in `out`
-  int code = 0;            ///< exit code; 128 + signal where a signal ended it
-  double seconds = 0;
-  double megabytes = 0;  ///< peak resident memory
+  std::string out, error;        ///< on a terminal everything is in `out`
+  int code = 0;                  ///< exit code; 128 + signal where a signal ended it
+  double seconds = 0;            ///< by the clock: more where the machine has other things to do
+  double processor_seconds = 0;  ///< of all its threads, in the program and in the system
+  double megabytes = 0;          ///< peak resident memory
 };
 
 struct RunOptions {
   std::vector<std::pair<std::string, std::string>> environment = {};
   bool terminal = false;                 ///< standard streams are a pseudo-terminal
-  double limit = 120;                    ///< seconds until it is killed
-  std::string until = {};                ///< once its output holds this text ...
-  int signal = 0;                        ///< ... this signal is sent, once
+  double limit = 500;                    ///< seconds until it is killed
   double kill_after = 0;                 ///< seconds until SIGKILL, or 0
   std::string output_file = {};          ///< standard output goes there
   std::string input_file = "/dev/null";  ///< and standard input comes from here
@@ -96,7 +97,6 @@ inline Ran run_program(const std::string& name, const std::vector<std::string>& 
   }
   const auto start = running::Clock::now();
   Ran ran;
-  bool sent = options.signal == 0;
   std::vector<pollfd> streams{{out[0], POLLIN, 0}};
   if (!options.terminal) streams.push_back({error[0], POLLIN, 0});
   bool alive = true;
@@ -109,10 +109,6 @@ inline Ran run_program(const std::string& name, const std::vector<std::string>& 
         streams[i].fd = -streams[i].fd - 1;
       alive = alive || streams[i].fd >= 0;
     }
-    if (!sent && (ran.out + ran.error).find(options.until) != std::string::npos) {
-      kill(child, options.signal);
-      sent = true;
-    }
     const double seconds = running::seconds_since(start);
     if ((options.kill_after > 0 && seconds > options.kill_after) || seconds > options.limit) kill(child, SIGKILL);
   }
@@ -120,6 +116,8 @@ inline Ran run_program(const std::string& name, const std::vector<std::string>& 
   struct rusage usage = {};
   wait4(child, &status, 0, &usage);
   ran.seconds = running::seconds_since(start);
+  for (const timeval& time : {usage.ru_utime, usage.ru_stime})
+    ran.processor_seconds += static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
   ran.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   ran.megabytes = static_cast<double>(usage.ru_maxrss) / 1024;
   close(out[0]);
@@ -133,24 +131,5 @@ inline double own_megabytes() {
   getrusage(RUSAGE_SELF, &usage);
   return static_cast<double>(usage.ru_maxrss) / 1024;
 }
-
-/// A folder of this test's own, removed with everything in it.
-class Folder {
- public:
-  Folder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "percale.XXXXXX").string();
-    path_ = mkdtemp(pattern.data());
-  }
-  ~Folder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  Folder(const Folder&) = delete;
-  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 }  // namespace percale::testing

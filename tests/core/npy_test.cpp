@@ -4,12 +4,11 @@
 #include <percale/kernels/fill/fill.h>
 
 #include <cstring>
-#include <filesystem>
+
+#include "../testing/folder.h"
 
 namespace percale::io {
 namespace {
-
-std::string in_temporary(const std::string& name) { return ::testing::TempDir() + "percale_npy_" + name; }
 
 std::string file_of(const std::string& header, const std::string& data = "", char version = 1) {
   const auto length = static_cast<uint32_t>(header.size());
@@ -27,7 +26,8 @@ std::string refusal(const std::string& bytes) {
 }
 
 TEST(Npy, EveryDtypeAndRankReadsBack) {
-  const std::string path = in_temporary("all");
+  const percale::testing::Folder folder;
+  const std::string path = folder / "all";
   for (DType dtype : {f32, f64, f16, i64, i32, u8, boolean}) {
     for (const Shape& shape : {Shape{}, Shape{24}, Shape{2, 12}, Shape{2, 3, 4}, Shape{3, 0}}) {
       Tensor tensor = zeros(shape, {dtype, cpu_device});
@@ -40,16 +40,15 @@ TEST(Npy, EveryDtypeAndRankReadsBack) {
       EXPECT_EQ((read_file(path).size() - static_cast<size_t>(shape.numel()) * size_of(dtype)) % 64, 0u);
     }
   }
-  std::filesystem::remove(path);
 }
 
 TEST(Npy, WritesNumpysBytesAndLogicalOrder) {
-  const std::string path = in_temporary("bytes");
+  const percale::testing::Folder folder;
+  const std::string path = folder / "bytes";
   save_npy(path, arange(0, 6, 1, {u8, cpu_device}).reshape({3, 2}).t());
   std::string expected = "{'descr': '|u1', 'fortran_order': False, 'shape': (2, 3), }";  // as numpy.save pads it
   expected.append(117 - expected.size(), ' ');
   EXPECT_EQ(read_file(path), file_of(expected + "\n", std::string("\0\2\4\1\3\5", 6)));
-  std::filesystem::remove(path);
   EXPECT_THROW(save_npy(path, zeros({2}, {bf16, cpu_device})), Error);
 }
 

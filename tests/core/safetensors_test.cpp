@@ -6,10 +6,10 @@
 #include <cstring>
 #include <filesystem>
 
+#include "../testing/folder.h"
+
 namespace percale::io {
 namespace {
-
-std::string in_temporary(const std::string& name) { return ::testing::TempDir() + "percale_safetensors_" + name; }
 
 std::string file_of(const std::string& header, const std::string& data = "") {
   const uint64_t length = header.size();
@@ -31,7 +31,8 @@ std::string bytes_of(const Tensor& tensor) {
 }
 
 TEST(Safetensors, EveryDtypeAndRankReadsBack) {
-  const std::string path = in_temporary("all");
+  const percale::testing::Folder folder;
+  const std::string path = folder / "all";
   NamedTensors tensors;
   for (DType dtype : {f32, f64, f16, bf16, i64, i32, u8, boolean}) {
     const Tensor values = arange(0, 24, 1, {i64, cpu_device});
@@ -57,18 +58,17 @@ TEST(Safetensors, EveryDtypeAndRankReadsBack) {
     EXPECT_EQ(length % 8, 0u);
   }
   EXPECT_EQ(load_safetensors(path).tensors[0].first, "1.f64") << "sorted: the widest dtype first, then by name";
-  std::filesystem::remove(path);
 }
 
 TEST(Safetensors, ImagesAreWrittenInLogicalOrder) {
-  const std::string path = in_temporary("channels_last");
+  const percale::testing::Folder folder;
+  const std::string path = folder / "channels_last";
   const Tensor weight = arange(0, 24, 1, {f32, cpu_device}).reshape({2, 3, 2, 2});
   save_safetensors(path, {{"weight", weight.channels_last()}, {"t", weight.reshape({4, 6}).t()}});
   const Safetensors read = load_safetensors(path);
   EXPECT_EQ(bytes_of(read.find("weight")), bytes_of(weight));
   EXPECT_EQ(read.find("t").shape(), (Shape{6, 4}));
   EXPECT_EQ(read.find("t").data<float>()[1], 6);
-  std::filesystem::remove(path);
 }
 
 TEST(Safetensors, ReadsWhatPythonWrites) {
@@ -153,11 +153,12 @@ TEST(Safetensors, AHeaderOfLiesCostsNoMemory) {
 
 TEST(Safetensors, RefusesToWriteWhatNobodyCouldRead) {
   const Tensor one = zeros({1});
-  EXPECT_THROW(save_safetensors(in_temporary("bad"), {{"a", one}, {"a", one}}), Error);
-  EXPECT_THROW(save_safetensors(in_temporary("bad"), {{"\xff", one}}), Error);
-  EXPECT_THROW(save_safetensors(in_temporary("bad"), {{"__metadata__", one}}), Error);
-  EXPECT_THROW(save_safetensors(in_temporary("bad"), {{"a", Tensor()}}), Error);
-  EXPECT_FALSE(std::filesystem::exists(in_temporary("bad")));
+  const percale::testing::Folder folder;
+  EXPECT_THROW(save_safetensors(folder / "bad", {{"a", one}, {"a", one}}), Error);
+  EXPECT_THROW(save_safetensors(folder / "bad", {{"\xff", one}}), Error);
+  EXPECT_THROW(save_safetensors(folder / "bad", {{"__metadata__", one}}), Error);
+  EXPECT_THROW(save_safetensors(folder / "bad", {{"a", Tensor()}}), Error);
+  EXPECT_FALSE(std::filesystem::exists(folder / "bad"));
   EXPECT_THROW(save_safetensors("/nowhere/at/all", {{"a", one}}), Error);
   EXPECT_THROW(load_safetensors("/nowhere/at/all"), Error);
   EXPECT_THROW(load_safetensors("/"), Error);

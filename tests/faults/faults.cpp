@@ -3,7 +3,8 @@
 //   LD_PRELOAD=libpercale_faults.so PERCALE_FAULT=kill:fsync:2:model.ckpt PROGRAM
 //
 // ACTION:FUNCTION:NUMBER:NAME - at the NUMBERth call of write, fsync or rename for a file whose path contains NAME:
-// `kill` before it (in a write: after half of the bytes), `kill_after` behind it, `full`: it fails for want of space.
+// `kill` before it (in a write: after half of the bytes), `kill_after` behind it, `full`: it fails for want of space;
+// `interrupt`: SIGINT arrives before it.
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -62,6 +63,7 @@ template <class Call>
 auto faulty(const std::string& action, Call call) -> decltype(call()) {
   if (action == "full") return errno = ENOSPC, -1;
   if (action == "kill") end_now();
+  if (action == "interrupt") raise(SIGINT);
   const auto result = call();
   if (action == "kill_after") end_now();
   return result;

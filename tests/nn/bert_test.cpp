@@ -137,7 +137,7 @@ TEST(Bert, RefusesWhatItCannotRead) {
 
 /// A model's folder whose weights have been changed by `change`.
 struct Published {
-  Folder folder{"bert_files"};
+  Folder folder;
   explicit Published(const std::function<void(io::NamedTensors&)>& change = {}) {
     const Bert bert = small_bert();
     bert.save_pretrained(folder.path());
@@ -292,7 +292,7 @@ class PretrainedFolder : public ::testing::Test {
     return data::sha256_of_file(folder_ / "hub/organisation/small/resolve/c0ffee/model.safetensors");
   }
 
-  const Folder folder_{"pretrained"};
+  const Folder folder_;
 };
 
 TEST_F(PretrainedFolder, AFolderIsItself) { EXPECT_EQ(pretrained_folder(folder_.path()), folder_.path()); }

@@ -5,7 +5,8 @@
 #include <percale/nn/data/table.h>
 
 #include <cmath>
-#include <filesystem>
+
+#include "../testing/folder.h"
 
 namespace percale::data {
 namespace {
@@ -60,7 +61,8 @@ TEST(Csv, NamesAreMadeUnique) {
 }
 
 TEST(Csv, RowsLongerThanItsBufferAndFilesLongerThanItsMemory) {
-  const std::string path = (std::filesystem::temp_directory_path() / "percale_csv_test.csv").string();
+  const percale::testing::Folder folder;
+  const std::string path = folder / "long.csv";
   const std::string wide(200'000, 'w');
   std::string bytes = "a,b\n";
   for (int i = 0; i < 300; ++i) bytes += wide + ",\"" + std::to_string(i) + "\n\"\n";
@@ -75,7 +77,6 @@ TEST(Csv, RowsLongerThanItsBufferAndFilesLongerThanItsMemory) {
   }
   EXPECT_FALSE(file.next());
   EXPECT_FALSE(file.next());
-  std::filesystem::remove(path);
 }
 
 TEST(Csv, EachFaultHasItsLine) {

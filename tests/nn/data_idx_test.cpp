@@ -5,7 +5,7 @@
 #include <percale/nn/data/idx.h>
 #include <zlib.h>
 
-#include <filesystem>
+#include "../testing/folder.h"
 
 namespace percale::data {
 namespace {
@@ -97,19 +97,18 @@ TEST(Idx, ABigLieIsFoundOutBeforeItIsAllocated) {
 }
 
 TEST(Idx, ImagesAndLabelsMustMatch) {
-  const std::string folder = ::testing::TempDir() + "percale_idx/";
-  std::filesystem::create_directories(folder);
-  io::write_file(folder + "images", packed(images));
-  io::write_file(folder + "labels", labels);
-  const LabelledImages both = read_labelled_images(folder + "images", folder + "labels");
+  const percale::testing::Folder folder;
+  io::write_file(folder / "images", packed(images));
+  io::write_file(folder / "labels", labels);
+  const LabelledImages both = read_labelled_images(folder / "images", folder / "labels");
   EXPECT_EQ(both.images.shape(), (Shape{2, 1, 2, 3}));
   EXPECT_EQ(both.labels.dtype(), i64);
   EXPECT_EQ(both.labels.data<int64_t>()[1], 4);
 
   const auto error = [&](const std::string& content, int classes = 10) -> std::string {
-    io::write_file(folder + "labels", content);
+    io::write_file(folder / "labels", content);
     try {
-      read_labelled_images(folder + "images", folder + "labels", classes);
+      read_labelled_images(folder / "images", folder / "labels", classes);
       return "";
     } catch (const Error& caught) {
       return caught.what();
@@ -117,7 +116,6 @@ TEST(Idx, ImagesAndLabelsMustMatch) {
   };
   EXPECT_NE(error(idx(2049, {3}, "abc")).find("/labels: expected 2 labels for the images of "), std::string::npos);
   EXPECT_NE(error(labels, 4).find("/labels: expected labels of 0 to 3, found 4 at position 1"), std::string::npos);
-  std::filesystem::remove_all(folder);
 }
 
 }  // namespace

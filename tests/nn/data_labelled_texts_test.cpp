@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <set>
 
-#include "../apps/run_program.h"
+#include "../testing/folder.h"
 #include "../testing/message_of.h"
 
 namespace percale::data {

@@ -2,15 +2,14 @@
 #include "../../nn/picture/picture.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cmath>
-#include <filesystem>
 
 #include "../../core/cpu/threads.h"
 #include "../../core/io/file.h"
 #include "../../kernels/fill/fill.h"
 #include "../../nn/picture/axis.h"
+#include "../testing/folder.h"
 
 /// fontconfig keeps what it has read in ways that LeakSanitizer does not follow; it grows no further with more
 /// pictures.
@@ -19,10 +18,6 @@ extern "C" const char* __lsan_default_suppressions() { return "leak:libfontconfi
 
 namespace percale {
 namespace {
-
-std::string temporary(const std::string& name) {
-  return (std::filesystem::temp_directory_path() / (std::to_string(getpid()) + name)).string();
-}
 
 /// A long thin cloud along (3, 4, 0) with some width along (-4, 3, 0) and nearly none along the third axis.
 Tensor cloud(int64_t count) {
@@ -86,7 +81,8 @@ TEST(Picture, AxesHaveRoundNumbers) {
 }
 
 TEST(Picture, EveryPanelIsWrittenAsOnePng) {
-  const std::string path = temporary("panels.png"), metrics = temporary("metrics.jsonl");
+  const testing::Folder folder;
+  const std::string path = folder / "panels.png", metrics = folder / "metrics.jsonl";
   io::write_file(metrics, "{\"epoch\":1,\"loss\":0.5}\n{\"epoch\":2,\"loss\":0.25}\n{\"final\":true}\n");
   Tensor classes = tensor({0, 1, 2, 1, 11});
   const auto flat = picture::principal_components(cloud(5)).project(cloud(5));
@@ -104,8 +100,6 @@ TEST(Picture, EveryPanelIsWrittenAsOnePng) {
   }
   EXPECT_EQ(bytes[0].substr(0, 8), "\x89PNG\r\n\x1a\n");
   EXPECT_EQ(bytes[0], bytes[1]);
-  std::filesystem::remove(path);
-  std::filesystem::remove(metrics);
 }
 
 TEST(Picture, RefusesWhatItCannotDraw) {

@@ -200,7 +200,7 @@ TEST(SentenceEncoder, LearnsThroughPooledVectors) {
 }
 
 TEST(SentenceFiles, ComeBackAsTheyWere) {
-  const Folder folder("sentence_files");
+  const Folder folder;
   manual_seed(5);
   const SentenceEncoder plain = small_encoder();
   const SentenceEncoder encoder(plain.bert, plain.tokenizer(),
@@ -214,7 +214,7 @@ TEST(SentenceFiles, ComeBackAsTheyWere) {
 }
 
 TEST(SentenceFiles, ErrorsNameFileAndField) {
-  const Folder folder("sentence_errors");
+  const Folder folder;
   small_encoder({.normalize = true}).save_pretrained(folder.path());
   const auto says = [&](const std::string& file, const std::string& content, const std::string& words) {
     const std::string path = folder / file, before = io::read_file(path);

@@ -3,13 +3,12 @@
 
 #include <percale/core/random.h>
 #include <percale/nn/models/sentence_encoder.h>
-#include <unistd.h>
 
-#include <filesystem>
 #include <string>
 #include <vector>
 
 #include "../goldens/counter.h"
+#include "../testing/folder.h"
 
 namespace percale::testing {
 
@@ -51,22 +50,5 @@ inline std::vector<std::string> small_sentences(size_t count) {
   }
   return sentences;
 }
-
-/// A folder of this process's own, removed at the end.
-class Folder {
- public:
-  explicit Folder(const std::string& name)
-      : path_((std::filesystem::temp_directory_path() / ("percale_" + name + std::to_string(getpid()))).string()) {
-    std::filesystem::remove_all(path_);
-    std::filesystem::create_directories(path_);
-  }
-  ~Folder() { std::filesystem::remove_all(path_); }
-  Folder(const Folder&) = delete;
-  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 }  // namespace percale::testing

@@ -2,11 +2,11 @@
 #include <gtest/gtest.h>
 #include <percale/percale.h>
 
-#include <filesystem>
 #include <map>
 #include <random>
 
 #include "../../nn/text/text_blocks.h"
+#include "../testing/folder.h"
 #include "../testing/message_of.h"
 
 namespace percale::language {
@@ -82,7 +82,8 @@ TEST(Vocabulary, CountsAreExactAcrossBlocksAndThreads) {
 }
 
 TEST(Vocabulary, SavesAndLoads) {
-  const std::string path = ::testing::TempDir() + "vocabulary.txt";
+  const percale::testing::Folder folder;
+  const std::string path = folder / "vocabulary.txt";
   const Vocabulary vocabulary(counts_of("the cat and the dog and the bird", {.most = 3}));
   vocabulary.save(path);
   EXPECT_EQ(io::read_file(path), "vocabulary 3 2\nthe 3\nand 2\nbird 1\n");
@@ -90,7 +91,6 @@ TEST(Vocabulary, SavesAndLoads) {
   EXPECT_EQ(loaded.words(), vocabulary.words());
   EXPECT_EQ(loaded["and"], 1);
   EXPECT_EQ(loaded.count(loaded.others()), 2u);
-  std::filesystem::remove(path);
 }
 
 TEST(Vocabulary, BadTextsAndFiles) {

@@ -5,8 +5,8 @@
 
 #include <cmath>
 #include <cstring>
-#include <filesystem>
 
+#include "../testing/folder.h"
 #include "../testing/message_of.h"
 
 namespace percale::language {
@@ -20,13 +20,11 @@ void says(const std::string& error, const std::string& part) {
 
 class WordVectorsTest : public ::testing::Test {
  protected:
-  std::string folder = ::testing::TempDir() + "word_vectors_test/";
-  void SetUp() override { std::filesystem::create_directories(folder); }
-  void TearDown() override { std::filesystem::remove_all(folder); }
+  const percale::testing::Folder folder;
 
   std::string write(const std::string& name, const std::string& bytes) const {
-    io::write_file(folder + name, bytes);
-    return folder + name;
+    io::write_file(folder / name, bytes);
+    return folder / name;
   }
 };
 
@@ -55,13 +53,13 @@ TEST_F(WordVectorsTest, NearestByEachDistance) {
 TEST_F(WordVectorsTest, EveryFormatGivesBackTheSameBits) {
   const WordVectors vectors = five();
   for (const char* name : {"words.bin", "words.txt", "words.safetensors", "words.npy"}) {
-    save_word_vectors(folder + name, vectors);
-    const WordVectors loaded = load_word_vectors(folder + name);
+    save_word_vectors(folder / name, vectors);
+    const WordVectors loaded = load_word_vectors(folder / name);
     EXPECT_EQ(loaded.words(), vectors.words()) << name;
     EXPECT_EQ(std::memcmp(loaded.vectors().data(), vectors.vectors().data(), 40), 0) << name;
   }
-  EXPECT_EQ(io::read_file(folder + "words.txt"), "5 2\nright 2 0\nup 0 1\nleft -1 0\nnear 3 1\nk\u00f6nig 0.1 1e-20\n");
-  says(message_of([&] { save_word_vectors(folder + "words.csv", vectors); }), "expected a file .bin or .txt");
+  EXPECT_EQ(io::read_file(folder / "words.txt"), "5 2\nright 2 0\nup 0 1\nleft -1 0\nnear 3 1\nk\u00f6nig 0.1 1e-20\n");
+  says(message_of([&] { save_word_vectors(folder / "words.csv", vectors); }), "expected a file .bin or .txt");
 }
 
 /// gensim ends no vector with a line feed, word2vec's own program each.
@@ -130,8 +128,8 @@ TEST_F(WordVectorsTest, UnseenWordsAreMadeOfPieces) {
   for (const int32_t piece : known) sum += 2 * piece;
   EXPECT_NEAR((*vectors.vector_of("kicking"))[0], sum / static_cast<double>(known.size()), 1e-4);
   EXPECT_EQ(vectors.nearest("kicking", 5).size(), 2u);
-  save_word_vectors(folder + "pieces.safetensors", vectors);
-  const WordVectors loaded = load_word_vectors(folder + "pieces.safetensors");
+  save_word_vectors(folder / "pieces.safetensors", vectors);
+  const WordVectors loaded = load_word_vectors(folder / "pieces.safetensors");
   EXPECT_EQ(loaded.vector_of("kicking"), vectors.vector_of("kicking"));
   EXPECT_EQ(loaded.subwords().used(), subwords.used());
 }

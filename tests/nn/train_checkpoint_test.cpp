@@ -15,6 +15,8 @@
 #include <filesystem>
 #include <thread>
 
+#include "../testing/folder.h"
+
 namespace percale::train {
 namespace {
 
@@ -46,11 +48,6 @@ int64_t number_of(const Checkpoint& checkpoint) {
 
 class CheckpointFile : public ::testing::Test {
  protected:
-  CheckpointFile() {
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
-  }
-  ~CheckpointFile() override { fs::remove_all(folder_); }
   std::string refusal(const std::string& bytes) {
     try {
       load_checkpoint(io::Source(bytes, "x.ckpt"));
@@ -61,13 +58,13 @@ class CheckpointFile : public ::testing::Test {
   }
   std::vector<std::string> files() const {
     std::vector<std::string> names;
-    for (const auto& entry : fs::directory_iterator(folder_)) names.push_back(entry.path().filename());
+    for (const auto& entry : fs::directory_iterator(folder_.path())) names.push_back(entry.path().filename());
     std::sort(names.begin(), names.end());
     return names;
   }
 
-  const std::string folder_ = ::testing::TempDir() + "percale_checkpoint_" + std::to_string(getpid()) + "/",
-                    path_ = folder_ + "run.ckpt";
+  const percale::testing::Folder folder_;
+  const std::string path_ = folder_ / "run.ckpt";
 };
 
 TEST_F(CheckpointFile, ReadsBackBitForBit) {
@@ -131,15 +128,15 @@ TEST_F(CheckpointFile, AFullDiskLeavesTheOldFileWhole) {
 }
 
 TEST_F(CheckpointFile, AFolderThatCannotBeWrittenIsAnError) {
-  EXPECT_THROW(save_checkpoint(folder_ + "nowhere/run.ckpt", numbered(1)), Error);
+  EXPECT_THROW(save_checkpoint(folder_ / "nowhere/run.ckpt", numbered(1)), Error);
   EXPECT_THROW(save_checkpoint("/proc/run.ckpt", numbered(1)), Error);
   save_checkpoint(path_, numbered(1));
-  fs::create_directories(folder_ + "taken/full");
-  EXPECT_THROW(save_checkpoint(folder_ + "taken", numbered(1)), Error) << "a folder stands where the file should";
+  fs::create_directories(folder_ / "taken/full");
+  EXPECT_THROW(save_checkpoint(folder_ / "taken", numbered(1)), Error) << "a folder stands where the file should";
   if (geteuid() != 0) {
-    chmod(folder_.c_str(), 0500);
+    chmod(folder_.path().c_str(), 0500);
     EXPECT_THROW(save_checkpoint(path_, numbered(2)), Error);
-    chmod(folder_.c_str(), 0700);
+    chmod(folder_.path().c_str(), 0700);
   }
   EXPECT_EQ(number_of(load_checkpoint(path_)), 1);
 }
@@ -206,12 +203,14 @@ int wait_for(pid_t child) {
 
 TEST_F(CheckpointFile, IsWholeAfterAKillAtAnyMoment) {
   int64_t last = 0;
-  std::chrono::steady_clock::duration start{};  // how long a writer takes here until its first file stands
+  std::chrono::steady_clock::duration start{};  // how long a writer takes here until its second file stands
   for (int i = 0; i < 20; ++i) {
     const auto begin = std::chrono::steady_clock::now();
     const pid_t child = start_writer(path_, "");
-    // The first one is given time to write at least once; the others die in their loading, writing, syncing.
-    while (i == 0 && !fs::exists(path_)) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    // The first one is given the time to write twice; the others die in their loading, writing, syncing.
+    while (i == 0 && (!fs::exists(path_) || number_of(load_checkpoint(path_)) < 2) &&
+           waitpid(child, nullptr, WNOHANG) == 0)
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
     if (i == 0) start = std::chrono::steady_clock::now() - begin;
     std::this_thread::sleep_for(start + std::chrono::microseconds(7'919 * i % 60'000));
     kill(child, SIGKILL);

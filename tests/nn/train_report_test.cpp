@@ -15,6 +15,8 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "../testing/folder.h"
+
 namespace percale::train {
 namespace {
 
@@ -62,19 +64,25 @@ size_t visible_length(const std::string& text) {
 
 TEST(ProgressBar, ShowsRateTimeLeftAndLossOnATerminal) {
   Terminal terminal;
-  ProgressBar bar(60'000, {.descriptor = terminal.descriptor()});
+  int64_t time = 0;
+  ProgressBar bar(60'000, {.descriptor = terminal.descriptor(), .clock = [&time] { return time; }});
   ASSERT_TRUE(bar.is_shown());
-  usleep(120'000);
+  time = 99'000'000;
+  EXPECT_FALSE(bar.is_due());
+  time = 125'000'000;
   EXPECT_TRUE(bar.is_due());
   bar.show(30'000, 0.12345);
   EXPECT_FALSE(bar.is_due());
   const std::string text = terminal.text();
   EXPECT_EQ(text.find("\r 50% "), 0u) << text;
-  for (const char* part : {"30,000/60,000 images", "/s  ", "0:00 left", "loss 0.1235", "\033[32m", "#", "-"})
+  for (const char* part : {"30,000/60,000 images  240,000/s  0:00 left", "loss 0.1235", "\033[32m", "#", "-"})
     EXPECT_NE(text.find(part), std::string::npos) << part << " in " << text;
   EXPECT_LE(visible_length(text), 79u);
   bar.clear();
   EXPECT_EQ(terminal.text(), "\r\033[K");
+  time = 65'000'000'000;
+  bar.show(30'000, 0.12345);
+  EXPECT_NE(terminal.text().find("461/s  1:05 left"), std::string::npos);
   terminal.resize(30);
   bar.show(30'000, 0.12345);
   EXPECT_LE(visible_length(terminal.text()), 30u);
@@ -108,7 +116,8 @@ TEST(ProgressBar, IsSilentElsewhere) {
 }
 
 TEST(Metrics, AreJsonLinesThatEndWithAFinalOne) {
-  const std::string path = ::testing::TempDir() + "percale_metrics.jsonl";
+  const percale::testing::Folder folder;
+  const std::string path = folder / "metrics.jsonl";
   {
     MetricsFile file(path);
     file.append({{"epoch", 1},
@@ -127,11 +136,11 @@ TEST(Metrics, AreJsonLinesThatEndWithAFinalOne) {
   EXPECT_TRUE(io::read_file(path).ends_with("\n{\"final\":true,\"data\":\"generated\"}\n"));
   MetricsFile again(path);
   EXPECT_EQ(io::read_file(path), "");
-  std::filesystem::remove(path);
 }
 
 TEST(Metrics, ARunThatGoesOnRepeatsNoEpoch) {
-  const std::string path = ::testing::TempDir() + "percale_metrics_resumed.jsonl";
+  const percale::testing::Folder folder;
+  const std::string path = folder / "metrics.jsonl";
   io::write_file(path, "{\"epoch\":1}\n{\"epoch\":2}\n{\"epoch\":3}\n{\"final\":true,\"epoch\":1}\n{\"epoch\":4,\"lo");
   {
     MetricsFile file(path, 2);
@@ -141,7 +150,6 @@ TEST(Metrics, ARunThatGoesOnRepeatsNoEpoch) {
   std::filesystem::remove(path);
   MetricsFile fresh(path, 2);
   EXPECT_TRUE(std::filesystem::exists(path));
-  std::filesystem::remove(path);
 }
 
 TEST(Metrics, AFullDiskIsAnError) {

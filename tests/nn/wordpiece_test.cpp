@@ -5,10 +5,10 @@
 #include <percale/nn/text/unicode.h>
 #include <percale/nn/text/wordpiece.h>
 
-#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "../testing/folder.h"
 #include "../testing/message_of.h"
 
 namespace percale::language {
@@ -177,21 +177,18 @@ TEST(WordPiece, ReadsTokenizerJson) {
 }
 
 TEST(WordPiece, ReadsAPublishedFolder) {
-  const std::filesystem::path folder = ::testing::TempDir() + "percale_wordpiece";
-  std::filesystem::remove_all(folder);
-  std::filesystem::create_directories(folder);
-  const auto load = [&] { return WordPiece::from_pretrained(folder.string()); };
+  const percale::testing::Folder folder;
+  const auto load = [&] { return WordPiece::from_pretrained(folder.path()); };
   EXPECT_NE(
       percale::testing::message_of(load).find("expected a folder with tokenizer.json or vocab.txt, found neither"),
       std::string::npos);
-  io::write_file((folder / "vocab.txt").string(), vocabulary);
+  io::write_file(folder / "vocab.txt", vocabulary);
   EXPECT_EQ(load().ids("Hello", false), Ids{5});
-  io::write_file((folder / "tokenizer_config.json").string(), R"({"do_lower_case": false, "strip_accents": true})");
+  io::write_file(folder / "tokenizer_config.json", R"({"do_lower_case": false, "strip_accents": true})");
   EXPECT_EQ(load().ids("Hello hello", false), (Ids{1, 5}));
   EXPECT_EQ(load().normalization().strips_accents(), true);
-  io::write_file((folder / "tokenizer.json").string(), small_json().dump());
+  io::write_file(folder / "tokenizer.json", small_json().dump());
   EXPECT_EQ(load().vocabulary_size(), 13);
-  std::filesystem::remove_all(folder);
 }
 
 TEST(WordPiece, SaysWhatIsWrongWithAVocabulary) {
