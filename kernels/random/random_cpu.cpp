@@ -18,12 +18,47 @@ void uniform_floats(const random::Draw& draw, const uint32_t* words, float* targ
   for (int64_t i = 0; i < count; ++i) target[i] = random::uniform_element<float>(draw, words[i]);
 }
 
+/// Elements `begin` to `end` of the permutation. All that is on its way goes through the network together, for its rounds
+/// are the same for every element; who has arrived below `count` is written, the rest moves up and goes once more.
+template <class T>
+void permuted_elements(const random::Permutation& permutation, uint64_t count, uint64_t begin, uint64_t end, T* target) {
+  constexpr size_t most = 512;
+  uint64_t walking[most];
+  uint16_t places[most];
+  const random::Permutation network = permutation;  // a copy of its own: no store to memory can change its keys
+  for (uint64_t first = begin; first < end; first += most) {
+    size_t left = std::min<uint64_t>(most, end - first);
+    for (size_t i = 0; i < left; ++i) walking[i] = first + i, places[i] = static_cast<uint16_t>(i);
+    while (left > 0) {
+      for (size_t i = 0; i < left; ++i) walking[i] = network.once(walking[i]);
+      size_t again = 0;
+      for (size_t i = 0; i < left; ++i) {
+        const uint64_t value = walking[i];
+        target[first + places[i]] = static_cast<T>(value);  // of those that go again, the last time counts
+        walking[again] = value;
+        places[again] = places[i];
+        again += value >= count;
+      }
+      left = again;
+    }
+  }
+}
+
+void permuted_i64(const random::Permutation& permutation, uint64_t count, uint64_t begin, uint64_t end, int64_t* target) {
+  permuted_elements(permutation, count, begin, end, target);
+}
+void permuted_i32(const random::Permutation& permutation, uint64_t count, uint64_t begin, uint64_t end, int32_t* target) {
+  permuted_elements(permutation, count, begin, end, target);
+}
+
 }  // namespace percale::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace percale::cpu {
 HWY_EXPORT(uniform_floats);
+HWY_EXPORT(permuted_i64);
+HWY_EXPORT(permuted_i32);
 
 namespace {
 
@@ -75,13 +110,15 @@ void draw(const random::Draw& draw, const RandomKey& key, const Tensor& target, 
 }
 
 void permutation(const RandomKey& key, const Tensor& target) {
-  const random::Permutation permuted(key, key.step_now(), static_cast<uint64_t>(target.numel()));
-  visit_index("randperm", target.dtype(), [&]<class T>() {
-    T* data = target.data<T>();
+  const auto count = static_cast<uint64_t>(target.numel());
+  const random::Permutation network(key, key.step_now(), count);
+  const auto pieces = [&](auto permuted, auto* data) {
     parallel_for(target.numel(), grain / 4, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) data[i] = static_cast<T>(permuted(static_cast<uint64_t>(i)));
+      permuted(network, count, static_cast<uint64_t>(begin), static_cast<uint64_t>(end), data);
     });
-  });
+  };
+  if (target.dtype() == i64) pieces(HWY_DYNAMIC_DISPATCH(permuted_i64), target.data<int64_t>());
+  else pieces(HWY_DYNAMIC_DISPATCH(permuted_i32), target.data<int32_t>());
 }
 
 }  // namespace percale::cpu

@@ -1,5 +1,5 @@
-// A random permutation of which every element can be worked out alone: a Feistel network that walks until it is in range
-// (Mitchell, Stokes, Frank and Holmes, "Bandwidth-Optimal Random Shuffling for GPUs", 2022).
+// A random permutation of which every element can be worked out alone: a Feistel network that walks until it is in
+// range (Mitchell, Stokes, Frank and Holmes, "Bandwidth-Optimal Random Shuffling for GPUs", 2022).
 #pragma once
 
 #include <cstdint>
@@ -12,8 +12,8 @@ class Permutation {
  public:
   /// Of 0 to count - 1, as `key` says at `step`.
   PERCALE_HOST_DEVICE Permutation(const RandomKey& key, uint64_t step, uint64_t count) : count_(count) {
-    // The network permutes a power of two larger than `count`: on one of exactly `count` it could only do half of all. On
-    // fewer than 8 bits its halves are so small that some orders of a few numbers come more often.
+    // The network permutes a power of two larger than `count`: on one of exactly `count` it could only do half of all.
+    // On fewer than 8 bits its halves are so small that some orders of a few numbers come more often.
     int bits = 8;
     while (uint64_t{1} << bits <= count) ++bits;
     left_mask_ = (uint64_t{1} << bits / 2) - 1;
@@ -33,9 +33,7 @@ class Permutation {
     return index;
   }
 
- private:
-  static constexpr int rounds = 12;
-
+  /// One pass through the network: what is not below `count` goes through it again.
   PERCALE_HOST_DEVICE uint64_t once(uint64_t index) const {
     uint64_t left = index >> right_bits_, right = index & right_mask_;
     for (int round = 0; round < rounds; round += 2) {
@@ -44,6 +42,9 @@ class Permutation {
     }
     return left << right_bits_ | right;
   }
+
+ private:
+  static constexpr int rounds = 12;
 
   /// All bits of the result depend on all of `x`: the finalizer of splitmix64 (Steele, Lea and Flood, 2014).
   PERCALE_HOST_DEVICE static uint64_t mixed(uint64_t x) {

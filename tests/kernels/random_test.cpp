@@ -8,7 +8,11 @@
 #include <numeric>
 #include <vector>
 
+#include "../../kernels/common/random_words.h"
+#include "../../kernels/random/random_permutation.h"
+#include "../../kernels/random/random_twins.h"
 #include "../testing/check.h"
+#include "../testing/instruction_set.h"
 
 namespace percale {
 namespace {
@@ -57,6 +61,34 @@ TEST(RandomTensors, AreTheSameBytesEverywhere) {
     EXPECT_EQ(digest(randint(1000000007, {10007}, {i64, device})), 14467676292046690554u);
     EXPECT_EQ(digest(randperm(60000, {i64, device})), 1676157822059676449u);
     EXPECT_EQ(digest(dropout(ones({1003}, {f32, device}), 0.3)), 14812827526390491813u);
+  }
+}
+
+/// What the CPU does for many numbers at once, against what it says of one, on every instruction set.
+TEST(RandomTensors, ManyAtOnceAreEachAlone) {
+  std::vector<uint32_t> words = {0,          1,          2,          0x12ffffff, 0x13333333, 0x13333334,
+                                 0x7fffffff, 0x80000000, 0xeccccccc, 0xfffffffe, 0xffffffff};
+  for (uint64_t block = 0; words.size() < 200'000; ++block)
+    for (const uint32_t word : philox(5, block, 0, 0).words) words.push_back(block % 2 ? word : word >> block % 32);
+  const RandomKey key = {.seed = 77, .call = 3, .step = 5};
+  for (const int64_t target : hwy::SupportedAndGeneratedTargets()) {
+    const testing::InstructionSet only(target);
+    std::vector<float> normals(words.size());
+    cpu::normals_of(words.data(), static_cast<int64_t>(words.size()), normals.data());
+    for (size_t i = 0; i < words.size(); ++i)
+      ASSERT_EQ(std::bit_cast<uint32_t>(normals[i]), std::bit_cast<uint32_t>(normal_from_bits(words[i])))
+          << hwy::TargetName(target) << " " << words[i];
+    for (const DType dtype : {i64, i32}) {
+      for (const int64_t count : {1, 5, 511, 513, 2049, 70'000}) {
+        const Tensor order = Tensor::empty({count}, {dtype, cpu_device});
+        cpu::permutation(key, order);
+        const random::Permutation alone(key, 5, static_cast<uint64_t>(count));
+        const std::vector<int64_t> found = values<int64_t>(order.to(i64));
+        for (int64_t i = 0; i < count; ++i)
+          ASSERT_EQ(found[static_cast<size_t>(i)], static_cast<int64_t>(alone(static_cast<uint64_t>(i))))
+              << hwy::TargetName(target) << " " << count << " " << i;
+      }
+    }
   }
 }
 
