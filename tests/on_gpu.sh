@@ -56,7 +56,8 @@ import json, os, sys
 def read(path):
     lines = open(path) if os.path.exists(path) else []
     found = [json.loads(line) for line in lines if line.startswith("{")]
-    return {row["case"]: row["us"] if "us" in row else row["ms"] * 1000 for row in found if "us" in row or "ms" in row}
+    peers_precisions = lambda case: case.replace(".float32", ".fp32").replace(".bfloat16", ".bf16")
+    return {peers_precisions(row["case"]): row["us"] if "us" in row else row["ms"] * 1000 for row in found if "us" in row or "ms" in row}
 
 ours, theirs = read(sys.argv[1]), read(sys.argv[2])
 print(f"{'case':44} {'percale':>10} {'torch':>10} {'times':>7}")
@@ -85,14 +86,14 @@ if step build 300 bash -c build; then
       not_run $tool "compute-sanitizer is not on PATH (it comes with the CUDA toolkit)"
     fi
   done
-  # Some 85 cases, of 50 calls or 0.2 s each.
+  # Some 100 cases, of 50 calls or 0.2 s each.
   step timings 130 bash -c "$folder/apps/percale_bench --device cuda --seconds 0.2 --json > $out/percale.json"
   if ! "${PYTHON:-python3}" -c 'import torch' 2> /dev/null; then
     not_run pytorch "${PYTHON:-python3} has no torch; set PYTHON"
   else
     step pytorch_tables 60 bash -c "${PYTHON:-python3} tests/peers/embedding.py --device cuda --seconds 0.5 > $out/torch.json"
     if [ -f "${PEERS:-}/torch_gpu.py" ]; then
-      step pytorch_models 120 bash -c "${PYTHON:-python3} $PEERS/torch_gpu.py cnn autoencoder adam linear_relu one_hot --calls 50 >> $out/torch.json"
+      step pytorch_models 150 bash -c "${PYTHON:-python3} $PEERS/torch_gpu.py cnn autoencoder adam linear_relu one_hot embedding_gradient gather bert_base --calls 50 >> $out/torch.json"
     else
       not_run pytorch_models "no torch_gpu.py in PEERS, '${PEERS:-}'"
     fi

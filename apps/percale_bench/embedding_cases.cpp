@@ -11,16 +11,16 @@ namespace {
 constexpr int64_t entries = 65'536;
 
 /// Row r with a probability that goes by (r + 1)^-1.05, as the peers draw it.
-Tensor zipf_index(int64_t rows, Device device) {
+Tensor zipf_index(int64_t rows, int64_t count, Device device) {
   std::vector<double> until(static_cast<size_t>(rows));
   double sum = 0;
   for (int64_t row = 0; row < rows; ++row)
     until[static_cast<size_t>(row)] = sum += std::pow(static_cast<double>(row + 1), -1.05);
-  const Tensor drawn = rand({entries}, {f64, cpu_device});
+  const Tensor drawn = rand({count}, {f64, cpu_device});
   std::vector<int64_t> index;
   for (const double at : drawn.span<double>())
     index.push_back(std::min(rows - 1, std::upper_bound(until.begin(), until.end(), at * sum) - until.begin()));
-  return from_vector(index, {entries}, device);
+  return from_vector(index, {count}, device);
 }
 
 /// The rows that `index` names, each once and in order, and where each entry's row stands among them.
@@ -46,7 +46,7 @@ Case dense_gradient(Device device, int64_t rows, int64_t width, const std::strin
   auto prepare = [=] {
     manual_seed(7);
     const Tensor table = randn({rows, width}, {f32, device}).requires_grad_();
-    const Tensor index = zipf_index(rows, device), upstream = randn({entries, width}, {f32, device});
+    const Tensor index = zipf_index(rows, entries, device), upstream = randn({entries, width}, {f32, device});
     auto call = [=] {
       table.set_grad({});
       embedding(table, index).backward(upstream);
@@ -63,6 +63,30 @@ Case dense_gradient(Device device, int64_t rows, int64_t width, const std::strin
   return {name, prepare};
 }
 
+/// The dense gradient alone, of a million entries that name rows `kind`: uniform, zipf or equal.
+Case gradient_alone(Device device, int64_t rows, int64_t width, const std::string& kind) {
+  auto prepare = [=] {
+    manual_seed(7);
+    const int64_t count = 1'000'000;
+    const Tensor upstream = randn({count, width}, {f32, device});
+    const Tensor index = kind == "zipf"    ? zipf_index(rows, count, device)
+                         : kind == "equal" ? zeros({count}, {i64, device})
+                                           : randint(rows, {count}, {i64, device});
+    const auto gradient = std::make_shared<Tensor>();
+    auto call = [=] { *gradient = embedding_gradient(upstream, index, rows); };
+    auto check = [=] {  // eight columns of f64: all of them would take gigabytes
+      const Tensor exact =
+          embedding_gradient(upstream.slice(1, 0, 8).to(cpu_device).to(f64), index.to(cpu_device), rows);
+      return judged(testing::relative_difference(gradient->slice(1, 0, 8).to(cpu_device), exact.to(f32)));
+    };
+    return Prepared{.call = call,
+                    .check = check,
+                    .bytes = 4.0 * static_cast<double>(width) * static_cast<double>(count + rows) +
+                             8.0 * static_cast<double>(count)};
+  };
+  return {"embedding_gradient.100kx128.1M." + kind, prepare};
+}
+
 /// Rows gathered, their gradient, and Adam on the rows that were used.
 Case sparse_step(Device device, int64_t rows, int64_t width, const std::string& name) {
   auto prepare = [=] {
@@ -70,7 +94,7 @@ Case sparse_step(Device device, int64_t rows, int64_t width, const std::string& 
     const nn::Embedding layer(rows, width, {.sparse = true});
     layer.to(device);
     const auto optimizer = std::make_shared<optim::Adam>(layer.parameters(), optim::AdamOptions{.lr = 1e-3});
-    const Tensor index = zipf_index(rows, device), upstream = randn({entries, width}, {f32, device});
+    const Tensor index = zipf_index(rows, entries, device), upstream = randn({entries, width}, {f32, device});
     auto step_of = [index](const nn::Embedding& table, optim::Adam& adam, const Tensor& gradient) {
       adam.zero_grad();
       table(index).backward(gradient);
@@ -104,6 +128,9 @@ Case sparse_step(Device device, int64_t rows, int64_t width, const std::string& 
 std::vector<Case> embedding_cases(Device device) {
   return {dense_gradient(device, 100'000, 64, "embedding.100kx64.64k.zipf"),
           dense_gradient(device, 100'000, 256, "embedding.100kx256.64k.zipf"),
+          gradient_alone(device, 100'000, 128, "uniform"),
+          gradient_alone(device, 100'000, 128, "zipf"),
+          gradient_alone(device, 100'000, 128, "equal"),
           sparse_step(device, 1'000'000, 128, "embedding.sparse_adam.1Mx128.64k.zipf")};
 }
 

@@ -56,6 +56,7 @@ std::vector<Case> text_cases(Device device) {
   for (const Precision precision : precisions) {
     cases.push_back(bert(device, precision, "bert_base", bert_base(), 1, 8));
     cases.push_back(bert(device, precision, "bert_base", bert_base(), 8, 128));
+    if (device.is_cuda()) cases.push_back(bert(device, precision, "bert_base", bert_base(), 32, 128));
     cases.push_back(bert(device, precision, "minilm", minilm(), 32, 18));
     cases.push_back(bert(device, precision, "minilm", minilm(), 1, 18));
   }
