@@ -49,7 +49,7 @@ install_packages() {
 find_nvcc() {
   local place
   for place in "${CUDACXX:-}" "$(command -v nvcc || true)" "${CUDA_HOME:+$CUDA_HOME/bin/nvcc}" /usr/local/cuda/bin/nvcc; do
-    [ -n "$place" ] && [ -x "$place" ] && { echo "$place"; return; }
+    if [ -n "$place" ] && [ -x "$place" ]; then echo "$place"; return; fi
   done
 }
 
