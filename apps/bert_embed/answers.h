@@ -6,7 +6,7 @@
 
 namespace percale::apps {
 
-/// A line a text: 101 7592 1010 ... 102
+/// A line a text: 101 7592 1010 ... 102. As a tokenizer alone: the model's limit cuts nothing, --max-length does.
 void print_ids(const language::WordPiece& tokenizer, const std::vector<std::string>& texts, const EmbedFlags& flags,
                const Settings& settings);
 /// A line a text: [CLS] hello , how are you ? [SEP]

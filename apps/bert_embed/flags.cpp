@@ -39,7 +39,8 @@ void EmbedFlags::add_to(Program& program) {
   program.option("--max-length", max_length, "cut texts to so many tokens; 0: as the model says", 0, 65'536);
   program.flag("--no-truncate", no_truncate, "a longer text is an error");
   program.flag("--tokens", tokens, "print the pieces of each text too");
-  program.flag("--ids", ids, "print the token ids of each text instead, a line a text");
+  program.flag("--ids", ids,
+               "print the token ids of each text instead, a line a text: all of them, unless --max-length cuts it");
   program.flag("--similarity", similarity, "print the cosine of each text with each");
   program.option("--search", search, "print the texts most alike to this one", "QUERY");
   program.option("--top", top, "how many of them", 1, 1'000'000);

@@ -18,6 +18,22 @@ std::string cache_folder(const std::string& name) {
   return home && *home ? std::string(home) + "/.cache/percale/" + name : "";
 }
 
+namespace {
+
+/// Removes all files but the eight that were used last. Another process may be doing the same.
+void trim(const std::string& folder) {
+  constexpr size_t most = 8;
+  std::vector<std::pair<fs::file_time_type, fs::path>> files;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(folder, ignored))
+    if (entry.path().extension() == ".npy")
+      files.emplace_back(fs::last_write_time(entry.path(), ignored), entry.path());
+  std::sort(files.rbegin(), files.rend());
+  for (size_t i = most; i < files.size(); ++i) fs::remove(files[i].second, ignored);
+}
+
+}  // namespace
+
 Cached cached(const std::string& name, const std::string& key, const Shape& shape,
               const std::function<Tensor()>& compute) {
   const std::string folder = cache_folder(name), file = folder + "/" + key + ".npy";
@@ -25,7 +41,10 @@ Cached cached(const std::string& name, const std::string& key, const Shape& shap
   if (!folder.empty() && fs::is_regular_file(file, ignored)) {
     try {
       const Tensor value = io::load_npy(file);
-      if (value.shape() == shape && value.dtype() == f32) return {value, file, true, {}};
+      if (value.shape() == shape && value.dtype() == f32) {
+        fs::last_write_time(file, fs::file_time_type::clock::now(), ignored);  // so that it is not the next to go
+        return {value, file, true, {}};
+      }
     } catch (const Error&) {
       // Broken: made anew below.
     }
@@ -41,6 +60,7 @@ Cached cached(const std::string& name, const std::string& key, const Shape& shap
     fs::create_directories(folder);
     io::save_npy(file, made.value);
     made.file = file;
+    trim(folder);
   } catch (const std::exception& error) {
     made.problem = error.what();
   }

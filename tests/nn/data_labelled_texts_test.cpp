@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <percale/percale.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <set>
@@ -125,6 +126,21 @@ TEST_F(Cache, WhatIsBrokenIsMadeAnew) {
   EXPECT_TRUE(look("abc").found);
   EXPECT_FALSE(look("abc", {3, 2}).found);  // another shape: not what was asked for
   EXPECT_EQ(computed, 3);
+}
+
+TEST_F(Cache, TheEightThatWereUsedLastAreKept) {
+  const auto file = [&](int number) {
+    return folder / std::string("percale/vectors/").append(std::to_string(number)).append(".npy");
+  };
+  const auto now = std::filesystem::file_time_type::clock::now();
+  for (int i = 0; i < 8; ++i) {
+    look(std::to_string(i));
+    std::filesystem::last_write_time(file(i), now - std::chrono::hours(9 - i));
+  }
+  EXPECT_TRUE(look("0").found);
+  look("8");
+  EXPECT_FALSE(std::filesystem::exists(file(1))) << "the one that nobody has used for the longest time";
+  for (int i : {0, 2, 3, 4, 5, 6, 7, 8}) EXPECT_TRUE(std::filesystem::exists(file(i))) << i;
 }
 
 TEST_F(Cache, WithoutAPlaceToKeepItTheValueIsThereAllTheSame) {
