@@ -14,6 +14,7 @@
 #include <filesystem>
 
 #include "../../core/error.h"
+#include "sha1.h"
 #include "sha256.h"
 
 // curl.h checks the arguments of these by macros, which would take our table's entries for its own functions.
@@ -137,6 +138,12 @@ std::string fetch(const std::string& address, const std::string& part, double pa
   return code == CURLE_HTTP_RETURNED_ERROR ? "it answered " + std::to_string(status) : library.strerror(code);
 }
 
+/// Of the kind that has so many digits.
+std::string checksum_of(const std::string& path, size_t digits) {
+  if (digits == 0) return "";
+  return digits == 40 ? git_sha1_of_file(path) : sha256_of_file(path);
+}
+
 }  // namespace
 
 bool may_use_network() {
@@ -144,7 +151,7 @@ bool may_use_network() {
   return !value || !*value || std::string_view(value) == "0";
 }
 
-void download(const std::vector<std::string>& addresses, const std::string& path, const std::string& sha256,
+void download(const std::vector<std::string>& addresses, const std::string& path, const std::string& checksum,
               const DownloadOptions& options) {
   require(may_use_network(), "download", "PERCALE_OFFLINE is set");
   const std::string part = path + ".part";
@@ -159,11 +166,12 @@ void download(const std::vector<std::string>& addresses, const std::string& path
       const bool had_part = std::filesystem::exists(part) && std::filesystem::file_size(part) > 0;
       const std::string reason = fetch(addresses[i], part, patience, options);
       if (reason.empty()) {
-        const std::string found = sha256.empty() ? "" : sha256_of_file(part);
-        if (found == sha256) return std::filesystem::rename(part, path);
+        const std::string found = checksum_of(part, checksum.size());
+        if (found == checksum) return std::filesystem::rename(part, path);
         if (resumed && had_part) continue;
         std::filesystem::remove(part);
-        reasons += "; " + addresses[i] + ": expected SHA-256 " + sha256 + ", found " + found;
+        reasons += "; " + addresses[i] + (checksum.size() == 40 ? ": expected git's SHA-1 " : ": expected SHA-256 ") +
+                   checksum + ", found " + found;
       } else {
         reasons += "; " + addresses[i] + ": " + reason;
       }

@@ -16,11 +16,11 @@ struct DownloadOptions {
   int64_t most_bytes = 1'000'000'000;
 };
 
-/// Makes `path` the file with this SHA-256 (empty: whatever there is), from the first of `addresses` that gives it.
-/// What has arrived stays in `path`.part if the transfer breaks, and the next attempt goes on from there. libcurl is
-/// opened here, on first use. An error that says, for each mirror, why it was not the one; PERCALE_OFFLINE=1 is one of
-/// the reasons.
-void download(const std::vector<std::string>& addresses, const std::string& path, const std::string& sha256,
+/// Makes `path` the file with this checksum, from the first of `addresses` that gives it: 64 digits are a SHA-256, 40
+/// the SHA-1 by which git names a file's contents; empty: whatever there is. What has arrived stays in `path`.part if
+/// the transfer breaks, and the next attempt goes on from there. libcurl is opened here, on first use. An error that
+/// says, for each mirror, why it was not the one; PERCALE_OFFLINE=1 is one of the reasons.
+void download(const std::vector<std::string>& addresses, const std::string& path, const std::string& checksum,
               const DownloadOptions& options = {});
 
 /// True unless PERCALE_OFFLINE is set to anything but 0.

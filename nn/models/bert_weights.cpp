@@ -1,6 +1,5 @@
 // BERT's weights from and into a published model's files.
 #include <algorithm>
-#include <cstdio>
 #include <filesystem>
 #include <map>
 #include <set>
@@ -95,11 +94,6 @@ void check_weights(const std::string& file, const std::map<std::string, const En
       refuse(file, "{}: expected {} by config.json, found {}", {io::shown(entry.name), text(shape), text(entry.shape)});
   }
   if (!missing.empty()) refuse(file, "expected the tensors of BERT, found no {}", {list(missing)});
-}
-
-void warn(const PretrainedOptions& options, const std::string& message) {
-  if (options.warn) return options.warn(message);
-  std::fprintf(stderr, "%s\n", message.c_str());
 }
 
 /// The file's elements in the parameter: f32 in place, where the file lies in memory. Of a large vocabulary few rows

@@ -1,6 +1,7 @@
 #include "pretrained.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <optional>
@@ -85,8 +86,7 @@ std::optional<fs::path> cached(const fs::path& model, const std::string& revisio
 /// What the hub says of one file.
 struct HubFile {
   std::string name;
-  std::string blob;    ///< the name of its bytes in the cache
-  std::string sha256;  ///< empty for small files, which the hub keeps in git
+  std::string blob;  ///< the name of its bytes in the cache: their SHA-256, or of small files git's SHA-1
   int64_t size = 0;
 };
 
@@ -124,15 +124,16 @@ HubModel read_hub_answer(const std::string& address, const std::string& path) {
   if (siblings == answer.json().end() || !siblings->is_array()) answer.refuse("siblings", "a list of files");
   for (const auto& sibling : *siblings) {
     const ConfigFile one("pretrained", address + ": siblings", sibling);
-    HubFile file{one.string("rfilename", ""), one.string("blobId", ""), "", 0};
+    HubFile file{one.string("rfilename", ""), one.string("blobId", ""), 0};
     if (!is_wanted(file.name)) continue;
     file.size = one.whole("size", 0, 0, largest_file);
     if (one.has("lfs")) {
       const ConfigFile large("pretrained", address + ": " + file.name, *sibling.find("lfs"));
-      file.blob = file.sha256 = large.string("sha256", "");
-      if (file.sha256.size() != 64) large.refuse("sha256", "64 hexadecimal digits");
+      file.blob = large.string("sha256", "");
+      if (file.blob.size() != 64 || !is_hexadecimal(file.blob)) large.refuse("sha256", "64 hexadecimal digits");
+    } else if (file.blob.size() != 40 || !is_hexadecimal(file.blob)) {
+      one.refuse("blobId", "40 hexadecimal digits");
     }
-    if (!is_hexadecimal(file.blob)) one.refuse("blobId", "hexadecimal digits");
     model.files.push_back(file);
   }
   return model;
@@ -142,7 +143,7 @@ void fetch_blob(const std::string& address, const fs::path& blob, const HubFile&
                 const PretrainedOptions& options) {
   data::DownloadOptions how{.most_bytes = largest_file};
   if (options.progress) how.progress = [&](int64_t done, int64_t) { options.progress(file.name, done, file.size); };
-  data::download({address}, blob.string(), file.sha256, how);
+  data::download({address}, blob.string(), file.blob, how);
   const auto found = static_cast<int64_t>(fs::file_size(blob));
   if (found == file.size) return;
   fs::remove(blob);
@@ -217,6 +218,11 @@ std::string pretrained_folder(const std::string& folder_or_id, const PretrainedO
        "{}: is no folder, not in the cache {}, and could not be fetched{}. Name a folder with config.json, "
        "model.safetensors and vocab.txt, or set HF_HOME to a cache that has the model",
        {folder_or_id, cache.string(), reasons});
+}
+
+void warn(const PretrainedOptions& options, const std::string& message) {
+  if (options.warn) return options.warn(message);
+  std::fprintf(stderr, "%s\n", message.c_str());
 }
 
 }  // namespace percale::models

@@ -56,6 +56,20 @@ SentenceDense read_dense(const std::string& folder) {
   return dense;
 }
 
+/// More pieces than the embedding has rows would be ids out of range. Fewer are another model's vocabulary or a part of
+/// the right one, which nothing else would tell; but many a published model has its rows filled up to a multiple of 8,
+/// 64 or 128.
+void check_vocabulary(const std::string& folder, int64_t pieces, int64_t rows, const PretrainedOptions& options) {
+  const bool is_json = fs::exists(path_of(folder, "tokenizer.json"));
+  const std::string file = path_of(folder, is_json ? "tokenizer.json" : "vocab.txt");
+  require(pieces <= rows, owner, "{}: expected at most the {} pieces of config.json's vocab_size, found {}", file, rows,
+          pieces);
+  const bool filled_up = rows % 8 == 0 && rows - pieces < 128;
+  if (pieces < rows && !filled_up)
+    warn(options, file + ": expected the " + text(rows) + " pieces of config.json's vocab_size, found " + text(pieces) +
+                      ": is it this model's?");
+}
+
 }  // namespace
 
 SentenceModules SentenceModules::from_source(const io::Source& source) {
@@ -126,7 +140,9 @@ SentenceEncoder SentenceEncoder::from_pretrained(const std::string& folder_or_id
   }
   std::vector<SentenceDense> dense;
   for (const std::string& path : modules.dense) dense.push_back(read_dense(path_of(folder, path)));
-  return SentenceEncoder(bert, language::WordPiece::from_pretrained(transformer), how, dense);
+  const auto tokenizer = language::WordPiece::from_pretrained(transformer);
+  check_vocabulary(transformer, tokenizer.vocabulary_size(), bert.config().vocab_size, options);
+  return SentenceEncoder(bert, tokenizer, how, dense);
 }
 
 void SentenceEncoder::save_pretrained(const std::string& folder) const {

@@ -1,5 +1,6 @@
 // BERT's files, good and bad, and what its forward promises beside numbers (tests/goldens/bert_test.cpp has those).
 #include <gtest/gtest.h>
+#include <percale/nn/data/sha1.h>
 #include <percale/nn/data/sha256.h>
 #include <percale/percale.h>
 
@@ -273,14 +274,16 @@ class PretrainedFolder : public ::testing::Test {
     small_bert().save_pretrained(cached(name) + "/snapshots/" + commit);
   }
 
-  /// `organisation/small` on the hub, its weights of the given SHA-256 and size.
-  void put_on_hub(const std::string& sha256, const std::string& wrong_size = "") const {
+  /// `organisation/small` on the hub, its weights of the given SHA-256, its config.json of the given size and SHA-1.
+  void put_on_hub(const std::string& sha256, const std::string& wrong_size = "",
+                  const std::string& config_sha1 = "") const {
     const std::string files = folder_ / "hub/organisation/small/resolve/c0ffee/";
     small_bert().save_pretrained(files);
     const auto size = [&](const char* name) { return std::to_string(fs::file_size(files + name)); };
     const std::string weights_size = size("model.safetensors");
     const std::string answer =
-        R"({"sha": "c0ffee", "siblings": [{"rfilename": "config.json", "blobId": "aa11", "size": )" +
+        R"({"sha": "c0ffee", "siblings": [{"rfilename": "config.json", "blobId": ")" +
+        (config_sha1.empty() ? data::git_sha1_of_file(files + "config.json") : config_sha1) + R"(", "size": )" +
         (wrong_size.empty() ? size("config.json") : wrong_size) +
         R"(}, {"rfilename": "../evil", "blobId": "ee", "size": 1}, {"rfilename": "onnx/config.json", "blobId": "ef", "size": 1},)" +
         R"({"rfilename": "model.safetensors", "blobId": "bb22", "size": )" + weights_size + R"(, "lfs": {"sha256": ")" +
@@ -332,6 +335,9 @@ TEST_F(PretrainedFolder, OtherBytesThanTheHubPromisesAreRefused) {
   put_on_hub(hub_digest(), "3");
   const std::string message = message_of([] { pretrained_folder("organisation/small"); });
   EXPECT_NE(message.find("expected 3 bytes"), std::string::npos) << message;
+  put_on_hub(hub_digest(), "", std::string(40, '1'));
+  const std::string other = message_of([] { pretrained_folder("organisation/small"); });
+  EXPECT_NE(other.find("config.json: expected git's SHA-1 1111"), std::string::npos) << other;
 }
 
 TEST_F(PretrainedFolder, SaysWhatToDo) {

@@ -6,6 +6,7 @@
 #include <percale/nn/data/download.h>
 #include <percale/nn/data/generated_digits.h>
 #include <percale/nn/data/mnist.h>
+#include <percale/nn/data/sha1.h>
 #include <percale/nn/data/sha256.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -42,6 +43,22 @@ TEST(Sha256, AgreesWithTheStandardsExamples) {
     for (char byte : bytes) pieces.add({&byte, 1});
     EXPECT_EQ(whole.finish(), pieces.finish()) << size;
   }
+}
+
+TEST(Sha1, AgreesWithTheStandardsExamplesAndWithGit) {
+  const auto digest = [](const std::string& bytes) {
+    Sha1 sum;
+    sum.add(bytes);
+    return sum.finish();
+  };
+  EXPECT_EQ(digest(""), "da39a3ee5e6b4b0d3255bfef95601890afd80709");
+  EXPECT_EQ(digest("abc"), "a9993e364706816aba3e25717850c26c9cd0d89d");
+  EXPECT_EQ(digest("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq"),
+            "84983e441c3bd26ebaae4aa1f95129e5e54670f1");
+  EXPECT_EQ(digest(std::string(1'000'000, 'a')), "34aa973cd4c4daa4f61eeb2bdbad27316534016f");
+  const percale::testing::Folder folder;
+  io::write_file(folder / "a", "hello\n");
+  EXPECT_EQ(git_sha1_of_file(folder / "a"), "ce013625030ba8dba906f756967f9e9ca394464a");
 }
 
 TEST(GeneratedDigits, AreTheSameOnEveryMachineAndNumberOfThreads) {

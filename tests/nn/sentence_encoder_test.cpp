@@ -238,6 +238,8 @@ TEST(SentenceFiles, ErrorsNameFileAndField) {
   says("1_Pooling/config.json", "{}", "pooling_mode: expected cls, mean or max, found none");
   says("sentence_bert_config.json", R"({"max_seq_length": -1})", "max_seq_length: expected a whole number");
   says("vocab.txt", "hello\n", "[UNK]");
+  says("vocab.txt", io::read_file(folder / "vocab.txt") + "more\n",
+       "expected at most the 62 pieces of config.json's vocab_size, found 63");
   EXPECT_NE(message_of([] {
               manual_seed(1);
               BertConfig config = testing::small_config();
@@ -245,6 +247,24 @@ TEST(SentenceFiles, ErrorsNameFileAndField) {
               SentenceEncoder(Bert(config), testing::small_tokenizer());
             }).find("the tokenizer has 62 pieces, more than the 61 rows"),
             std::string::npos);
+}
+
+/// One that is too short is told of, unless the embedding is only filled up to a multiple of 8.
+TEST(SentenceFiles, AShorterVocabularyIsToldOf) {
+  const auto told = [](int64_t rows) {
+    const Folder folder;
+    BertConfig config = testing::small_config();
+    config.vocab_size = rows;
+    SentenceEncoder(Bert(config), testing::small_tokenizer()).save_pretrained(folder.path());
+    std::string message;
+    SentenceEncoder::from_pretrained(folder.path(), {.warn = [&](const std::string& line) { message += line; }});
+    return message;
+  };
+  EXPECT_EQ(told(62), "");
+  EXPECT_EQ(told(64), "");
+  EXPECT_NE(told(63).find("vocab.txt: expected the 63 pieces of config.json's vocab_size, found 62"), std::string::npos)
+      << told(63);
+  EXPECT_NE(told(192), "");
 }
 
 }  // namespace
