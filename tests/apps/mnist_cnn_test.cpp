@@ -150,7 +150,9 @@ TEST(MnistCnn, QuietPrintsResultsAlone) {
 }
 
 TEST(MnistCnn, GeneratedDigitsNeedNoFilesAndAreNamed) {
-  const Ran ran = run_program("mnist_cnn", {"--data", "generated", "--epochs", "1", "--device", "cpu"});
+  // Each thread has a workspace: on how many processors must not decide.
+  const Ran ran =
+      run_program("mnist_cnn", {"--data", "generated", "--epochs", "1", "--device", "cpu", "--threads", "2"});
   ASSERT_EQ(ran.code, 0) << ran.error;
   EXPECT_LE(ran.megabytes, 300);
   const std::string last = ran.out.substr(ran.out.rfind('\n', ran.out.size() - 2) + 1);
