@@ -4,6 +4,7 @@
 #include "autograd.h"
 #include "autograd_node.h"
 #include "primitives.h"
+#include "sum_to_shape.h"
 #include "tensor.h"
 
 namespace percale {
@@ -26,30 +27,6 @@ Tensor scatter_into_zeros(const char* name, const Tensor& part, const Shape& sha
   }
   return record(name, whole, {part}, {},
                 [take](const Tensors& gradients, const Saved&) -> Tensors { return {take(gradients[0])}; });
-}
-
-/// Sums `gradient` over the dimensions that `expand` repeated; by slices, with core's own addition.
-Tensor sum_to_shape(const Tensor& gradient, const Shape& shape) {
-  const int added = gradient.rank() - shape.rank();
-  Tensor total = gradient;
-  for (int dim = 0; dim < gradient.rank(); ++dim) {
-    const int64_t target = dim < added ? 1 : shape[dim - added];
-    if (target == total.size(dim)) continue;
-    Shape reduced = total.shape();
-    reduced[dim] = 1;
-    Tensor sum = Tensor::empty(reduced, total.options());
-    fill(sum, 0);
-    for (int64_t i = 0; i < total.size(dim); ++i) add_into(sum, total.slice(dim, i, i + 1).detach());
-    total = sum;
-  }
-  total = total.detach();
-  for (int i = 0; i < added; ++i) total = total.select(0, 0);
-  return record("SumBackward1", total.detach(), {gradient}, {},
-                [from = gradient.shape(), added](const Tensors& gradients, const Saved&) -> Tensors {
-                  Tensor upstream = gradients[0];
-                  for (int i = 0; i < added; ++i) upstream = upstream.unsqueeze(0);
-                  return {upstream.expand(from)};
-                });
 }
 
 /// The strides of `shape` over the same memory, if there are any.
