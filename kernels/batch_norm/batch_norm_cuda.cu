@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "../common/device.h"
+#include "../common/device_row.h"
 #include "batch_norm_twins.h"
 
 namespace percale::cuda {
@@ -9,8 +10,6 @@ namespace {
 
 constexpr int column_threads = warp_size, row_threads = 8;
 
-__device__ inline float multiply_add(float a, float b, float c) { return fmaf(a, b, c); }
-__device__ inline double multiply_add(double a, double b, double c) { return fma(a, b, c); }
 
 /// Rows a block takes: by their number alone, so that the bytes are the same on every GPU.
 int64_t rows_of_piece(int64_t rows) {
@@ -169,11 +168,6 @@ __global__ void input_gradient_kernel(Matrix<T> x, const T* upstream, const T* w
     const T own = multiply_add(x.data[at] - by.shift, slopes.factor, slopes.rest);
     result[at] = multiply_add(upstream[at], slopes.upstream, own);
   });
-}
-
-template <class T>
-T* data_or_null(const Tensor& tensor) {
-  return tensor.defined() ? tensor.data<T>() : nullptr;
 }
 
 template <class T>

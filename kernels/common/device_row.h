@@ -2,6 +2,8 @@
 // After device.h, in a `_cuda.cu` file.
 #pragma once
 
+#include "../../core/tensor.h"
+#include "convert.h"
 #include "device.h"
 #include "device_exponentials.h"
 #include "row_statistics.h"
@@ -14,6 +16,20 @@ __device__ inline double multiply_add(double a, double b, double c) { return fma
 template <class A>
 __device__ A normalised(A x, const RowStatistics<A>& by) {
   return multiply_add(x - by.shift, by.scale, by.offset);
+}
+
+/// A norm's result for the elements from `i` on of a row: normalised, times weight and plus bias where these are not
+/// null.
+template <class Y, class A, int vector>
+__device__ Vector<Y, vector> scaled(const Vector<A, vector>& values, const RowStatistics<A>& by, const A* weights,
+                                    const A* biases, index_t i) {
+  Vector<Y, vector> result;
+#pragma unroll
+  for (int k = 0; k < vector; ++k) {
+    const A weight = weights ? weights[i + k] : A(1), bias = biases ? biases[i + k] : A(0);
+    result[k] = percale::convert_to<Y>(multiply_add(normalised(values[k], by), weight, bias));
+  }
+  return result;
 }
 
 template <class A>
@@ -29,6 +45,12 @@ struct BothSums {
   }
 };
 }  // namespace combine
+
+/// What a kernel takes for an operand that may be left out.
+template <class T>
+T* data_or_null(const Tensor& tensor) {
+  return tensor.defined() ? tensor.data<T>() : nullptr;
+}
 
 inline constexpr int row_block = 256;  ///< threads a block
 

@@ -61,21 +61,10 @@ __global__ void embedding_norm_kernel(Entries<T, Index> all, Reporters reporters
   const KeptRow<group, vector, A, SumOfRows<T, A>> x(source, all.width);
   const RowStatistics<A> by = statistics_of<group>(x, all.width, all.eps);
   x.for_each([&](index_t i, const Vector<A, vector>& values) {
-    Vector<T, vector> result;
-#pragma unroll
-    for (int k = 0; k < vector; ++k) {
-      const A weight = all.weight ? all.weight[i + k] : A(1), bias = all.bias ? all.bias[i + k] : A(0);
-      result[k] = percale::convert_to<T>(multiply_add(normalised(values[k], by), weight, bias));
-    }
-    store_vector(all.result + first + i, result);
+    store_vector(all.result + first + i, scaled<T>(values, by, all.weight, all.bias, i));
     if (all.sum) store_vector(all.sum + first + i, values);
   });
   if (all.statistics && x.thread == 0) all.statistics[entry] = by;
-}
-
-template <class T>
-T* data_or_null(const Tensor& tensor) {
-  return tensor.defined() ? tensor.data<T>() : nullptr;
 }
 
 template <class T, class Index>

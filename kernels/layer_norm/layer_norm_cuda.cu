@@ -50,13 +50,7 @@ __global__ void layer_norm_kernel(Forward<T, R, Y> all) {
   const KeptRow<group, vector, A, SumOfTwo<T, R, A>> x(source, all.width);
   const RowStatistics<A> by = statistics_of<group>(x, all.width, all.eps);
   x.for_each([&](index_t i, const Vector<A, vector>& values) {
-    Vector<Y, vector> result;
-#pragma unroll
-    for (int k = 0; k < vector; ++k) {
-      const A weight = all.weight ? all.weight[i + k] : A(1), bias = all.bias ? all.bias[i + k] : A(0);
-      result[k] = percale::convert_to<Y>(multiply_add(normalised(values[k], by), weight, bias));
-    }
-    store_vector(all.result + first + i, result);
+    store_vector(all.result + first + i, scaled<Y>(values, by, all.weight, all.bias, i));
   });
   if (all.statistics && x.thread == 0) all.statistics[row] = by;
 }
@@ -172,11 +166,6 @@ __global__ void sum_pieces_kernel(const A* partial, index_t pieces, index_t widt
     if (i < width && of_weight) of_weight[i] = sum;
     if (i >= width && of_bias) of_bias[i - width] = sum;
   }
-}
-
-template <class T>
-T* data_or_null(const Tensor& tensor) {
-  return tensor.defined() ? tensor.data<T>() : nullptr;
 }
 
 template <class T, class R, class Y>
