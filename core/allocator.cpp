@@ -14,8 +14,10 @@ namespace {
 
 constexpr size_t huge_page = size_t{2} << 20;
 
-/// The size of the block that serves `bytes`: eight steps a doubling, at least 64.
-size_t block_size(size_t bytes) {
+/// The size of the block that serves `bytes`: eight steps a doubling, at least 64. On the emulator it is `bytes`, so
+/// that the guard bytes of its device stand right behind what was asked for, scratch memory of a kernel included.
+size_t block_size(Device device, size_t bytes) {
+  if (PERCALE_EMULATOR && device.is_cuda()) return bytes;
   if (bytes <= 64) return 64;
   const size_t step = std::max<size_t>(std::bit_floor(bytes - 1) / 8, 64);
   return (bytes + step - 1) / step * step;
@@ -73,7 +75,7 @@ thread_local std::shared_ptr<MemoryPool> guarded_pool;
 MemoryPool::~MemoryPool() { release_cached(); }
 
 void* MemoryPool::allocate(size_t bytes) {
-  const size_t size = block_size(bytes);
+  const size_t size = block_size(device_, bytes);
   const std::lock_guard lock(mutex_);
   void* block = nullptr;
   if (auto bin = cached_.find(size); bin != cached_.end() && !bin->second.empty()) {
@@ -102,7 +104,7 @@ void* MemoryPool::allocate(size_t bytes) {
 }
 
 void MemoryPool::release(void* block, size_t bytes) {
-  const size_t size = block_size(bytes);
+  const size_t size = block_size(device_, bytes);
   const std::lock_guard lock(mutex_);
   cached_[size].push_back(block);
   stats_.live_bytes -= static_cast<int64_t>(size);

@@ -61,6 +61,13 @@ const Specs conv2d_specs = {
      .inputs = {real({"batch", "four", "height", "width"}), real({"filters", "two", "kernel height", "kernel width"}), real({"filters"})},
      .sizes = {{1, 4, 3, 4, 4, 2, 3, 2}, {2, 4, 8, 7, 6, 2, 1, 3}, {5, 32, 9, 9, 48, 16, 3, 3}},
      .second_gradient = true},
+    {.name = "conv2d in f64",  // alone, since the emulator leaves f64 out where there are other dtypes
+     .run = [](const Tensors& in) {
+       return conv2d_relu(in[0], in[1], in[2], {.stride = {2, 1}, .padding = {1, 2}, .dilation = {1, 2}, .groups = 2});
+     },
+     .inputs = {real({"batch", "four", "height", "width"}), real({"filters", "two", "kernel height", "kernel width"}), real({"filters"})},
+     .sizes = {{2, 4, 6, 7, 6, 2, 3, 2}, {1, 2, 4, 3, 2, 1, 2, 3}},
+     .dtypes = {f64}},
     {.name = "depthwise conv2d",
      .run = [](const Tensors& in) { return conv2d(in[0], in[1], in[2], {.padding = {1, 1}, .groups = in[0].size(1)}); },
      .inputs = depthwise,

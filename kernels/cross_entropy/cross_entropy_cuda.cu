@@ -58,7 +58,7 @@ struct Forward {
       const A below = all.largest - logits[start(p) + chosen * shape.inner];
       const A share = static_cast<A>(shape.smoothing / static_cast<double>(shape.classes));
       value = static_cast<A>(1 - shape.smoothing) * weight_of(chosen) * (below + logarithm);
-      if (shape.smoothing > 0) value += share * (spread + weights * logarithm);
+      value += share * (spread + weights * logarithm);
       totals.counted += weight_of(chosen);
     }
     totals.loss += value;

@@ -1,3 +1,6 @@
+#include <limits>
+
+#include "../cat/cat.h"
 #include "../common/spec.h"
 #include "../fill/fill.h"
 #include "cross_entropy.h"
@@ -11,6 +14,14 @@ SpecRun loss_with(double smoothing, Reduction reduction, int64_t ignore_index = 
     return cross_entropy(in[0], in[1], {.weight = in.size() > 2 ? in[2].detach() : Tensor(), .ignore_index = ignore_index,
                                         .label_smoothing = smoothing, .reduction = reduction});
   };
+}
+
+/// With one more class, which is impossible.
+Tensor without_a_class(const Tensors& in) {
+  Shape one = in[0].shape();
+  one[1] = 1;
+  const Tensor excluded = full(one, -std::numeric_limits<double>::infinity(), {in[0].dtype(), in[0].device()});
+  return cross_entropy(cat({in[0], excluded}, 1), in[1]);
 }
 
 const SpecInput logits = real({"n", "c"}), target = index_input("c", {"n"}), weights = constant(positive({"c"}));
@@ -30,6 +41,12 @@ std::vector<SpecError> errors() {
   return {{"[cross_entropy] class 12 at position 3 is out of range for 10 classes", at({5, 10}, {5}, 3, 12)},
           {"[cross_entropy] class -1 at position 70 is out of range for 40 classes", at({90, 40}, {90}, 70, -1)},
           {"[cross_entropy] class 3 at position (1, 2) is out of range for 3 classes", at({2, 3, 4}, {2, 4}, 6, 3)},
+          {"[cross_entropy] class 3 at position 1 is out of range for 3 classes",
+           [](Device device) {  // on the way back too
+             const Tensor made = ramp({2, 3}, device).requires_grad_();
+             cross_entropy(made, tensor({0, 3}, device), {.weight = ones({3}, {f32, device})}).backward();
+             made.grad().to(cpu_device);
+           }},
           {"logits [5, 10] want a target of shape [5], got [4]", at({5, 10}, {4}, 0, 0)},
           {"there are no classes in logits [5, 0]", at({5, 0}, {5}, 0, 0)},
           {"target must be i64 or i32, got f32",
@@ -69,6 +86,10 @@ const Specs cross_entropy_specs = {
        return cross_entropy(in[0].channels_last(), in[1], {.reduction = Reduction::none});
      },
      .inputs = {real({"n", "c", "h", "w"}), index_input("c", {"n", "h", "w"})}, .sizes = {{2, 3, 2, 3}, {2, 5, 9, 7}}, .exact = false},
+    {.name = "logits that exclude a class", .run = without_a_class,
+     .inputs = {logits, target}, .sizes = {{3, 5}, {9, 40}, {2, 1030}}, .exact = false},
+    {.name = "images whose logits exclude a class", .run = without_a_class,
+     .inputs = {real({"n", "c", "h", "w"}), index_input("c", {"n", "h", "w"})}, .sizes = {{2, 3, 2, 3}}, .exact = false},
     {.name = "everything ignored", .run = [](const Tensors& in) {
        return cross_entropy(in[0], zeros({in[0].size(0)}, {i64, in[0].device()}), {.ignore_index = 0, .reduction = Reduction::sum});
      },

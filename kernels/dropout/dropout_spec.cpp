@@ -1,4 +1,5 @@
 #include "../common/spec.h"
+#include "../common/spec_random.h"
 #include "../elementwise/elementwise.h"
 #include "../fill/fill.h"
 #include "dropout.h"
@@ -18,6 +19,8 @@ const Specs dropout_specs = {
      .sizes = {{3, 5}}},
     {.name = "dropout of none", .run = [](const Tensors& in) { return Tensors{dropout(in[0], 0).clone(), dropout(in[0], 0.5, false) * 1.0}; },
      .inputs = {real({"rows", "columns"})}, .sizes = {{3, 5}}},
+    {.name = "dropout that just keeps its first element", .run = [](const Tensors& in) { return dropout(in[0], chance_just_kept()); },
+     .inputs = {real({"rows", "columns"})}, .sizes = {{3, 5}, {1, 1}}, .exact = false, .graph = false},
     {.name = "dropout of channels-last images", .run = [](const Tensors& in) { return dropout(in[0].channels_last(), 0.5); },
      .inputs = {real({"n", "c", "h", "w"})}, .sizes = {{2, 3, 4, 5}, {3, 17, 5, 7}}, .dtypes = {f32, f64}},
 };

@@ -1,3 +1,5 @@
+#include <limits>
+
 #include "../common/spec.h"
 #include "../elementwise/elementwise.h"
 #include "../fill/fill.h"
@@ -61,6 +63,23 @@ SpecTiming both_ways(const char* name, int64_t rows, int64_t width) {
   return {.name = name, .sizes = {rows, width, count}, .bytes = bytes, .backward = true};
 }
 
+/// With rows shrunk to a norm of 1/2. Row 0 has just that in its first element, and must stay as it is.
+Spec shrunk(std::string name, double type) {
+  return {.name = std::move(name),
+          .run = [type](const Tensors& in) -> Tensors {
+            const Tensor table = in[0].detach().contiguous().clone();
+            table.slice(0, 0, 1).fill_(0);
+            table.slice(0, 0, 1).slice(1, 0, 1).fill_(0.5);
+            const Tensor rows = embedding(table, in[1], {.max_norm = 0.5, .norm_type = type});
+            return {rows, table, eq(table.slice(0, 0, 1).slice(1, 0, 1), 0.5)};
+          },
+          .inputs = {constant(real({"rows", "width"})), index_input("rows", {"count"})},
+          .sizes = {{5, 3, 17}, {1, 1, 1}, {40, 70, 30}, {20, 64, 9}},
+          .dtypes = {f32, f64},
+          .exact = false,
+          .gradient = false};
+}
+
 }  // namespace
 
 extern const Specs embedding_specs;
@@ -87,6 +106,9 @@ const Specs embedding_specs = {
      .inputs = {real({"rows", "width"}), index_input("rows", {"count"})},
      .sizes = {{5, 3, 17}, {2, 20, 9}},
      .gradient = false},
+    shrunk("embedding of rows of a largest norm", 2),
+    shrunk("embedding of rows of a largest sum", 1),
+    shrunk("embedding of rows of a largest element", std::numeric_limits<double>::infinity()),
     {.name = "embedding of one row",
      .run = [](const Tensors& in) { return embedding(in[0], mul(in[1], 0)); },
      .inputs = {real({"rows", "width"}), index_input("rows", {"count"})},

@@ -76,7 +76,7 @@ __global__ void reduce_kernel(Addresses<T> at, const Index* index, index_t bags,
         sum = sum + value * (at.weights ? at.weights[entry] : T(1));
       }
     }
-    if (mode == BagMode::mean && size > 1) sum = sum / static_cast<T>(size);
+    if (mode == BagMode::mean && size > 0) sum = sum / static_cast<T>(size);
     at.rows[i] = sum;
     if (mode == BagMode::max) at.chosen[i] = chosen;
     if (column == 0) at.sizes[bag] = static_cast<T>(size);

@@ -1,5 +1,6 @@
 #include <vector>
 
+#include "../../core/autograd.h"
 #include "../common/spec.h"
 #include "../elementwise/elementwise.h"
 #include "../fill/fill.h"
@@ -74,6 +75,15 @@ Spec of_mode(const char* name, BagMode mode) {
 std::vector<Spec> all() {
   Spec sum = of_mode("sum", BagMode::sum), mean = of_mode("mean", BagMode::mean), max = of_mode("max", BagMode::max);
   mean.errors = errors();
+  Spec ties = of_mode("max among equals, whose first gets the gradient", BagMode::max);
+  ties.run = [](const Tensors& in) -> Tensors {
+    const Tensor table = gt(in[0].detach(), 0).to(in[0].dtype()).requires_grad_();
+    const Tensor rows = embedding_bag(table, in[1], in[2], {.mode = BagMode::max});
+    return {rows.detach(), grad({rows}, {table}, {full(rows.shape(), 1, {rows.dtype(), rows.device()})})[0]};
+  };
+  ties.inputs[0] = real({"rows", "width"});
+  ties.sizes = {{9, 5, 30, 4}};
+  ties.gradient = false;
   Spec matrix = of_mode("mean of a matrix's rows, without padding", BagMode::mean);
   matrix.run = [](const Tensors& in) {
     const Tensor padded = embedding_bag(in[0], in[1], {}, {.padding_idx = 0});
@@ -91,7 +101,7 @@ std::vector<Spec> all() {
   half_index.inputs = {real({"rows", "width"}), index_input("rows", {"count"}, i32),
                        offsets_input("count", {"bags"}, i32)};
   sum.timings = {{.name = "embedding_bag.100kx64.64k", .sizes = {100'000, 64, 65'536, 2048}, .backward = true}};
-  return {sum, mean, max, matrix, weighted, half_index};
+  return {sum, mean, max, ties, matrix, weighted, half_index};
 }
 
 }  // namespace

@@ -8,7 +8,7 @@ extern const Specs linear_specs;
 const Specs linear_specs = {
     {.name = "linear", .run = [](const Tensors& in) { return linear(in[0], in[1], in[2]); },
      .inputs = {real({"rows", "in"}), real({"out", "in"}), real({"out"})},
-     .sizes = {{3, 5, 4}, {1, 1, 1}, {0, 4, 3}, {3, 0, 2}, {1, 300, 70}, {9, 257, 33}, {64, 128, 10}, {1100, 20, 3}},
+     .sizes = {{3, 5, 4}, {1, 1, 1}, {0, 4, 3}, {3, 0, 2}, {1, 300, 70}, {9, 257, 33}, {64, 128, 10}, {130, 6, 5}, {1100, 20, 3}},
      .dtypes = {f32, f64, f16, bf16}, .second_gradient = true,
      .errors = {{"x [2, 3] does not fit weight [5, 4]: 3 inputs, 4 expected",
                  [](Device device) { linear(zeros({2, 3}, {f32, device}), zeros({5, 4}, {f32, device})); }},
@@ -24,7 +24,7 @@ const Specs linear_specs = {
      .inputs = {real({"in"}), real({"out", "in"}), real({"out"})}, .sizes = {{5, 4}, {129, 70}}, .second_gradient = true},
     {.name = "linear_relu", .run = [](const Tensors& in) { return linear_relu(in[0], in[1], in[2]); },
      .inputs = {real({"rows", "in"}), real({"out", "in"}), real({"out"})},
-     .sizes = {{3, 5, 4}, {1, 1, 1}, {0, 4, 3}, {3, 0, 2}, {1, 300, 70}, {9, 257, 33}, {64, 784, 128}, {1100, 20, 3}},
+     .sizes = {{3, 5, 4}, {1, 1, 1}, {0, 4, 3}, {3, 0, 2}, {1, 300, 70}, {9, 257, 33}, {64, 784, 128}, {130, 6, 5}, {1100, 20, 3}},
      .dtypes = {f32, f64, f16, bf16}, .second_gradient = true,
      .errors = {{"[linear_relu] x [2, 3] does not fit", [](Device device) { linear_relu(zeros({2, 3}, {f32, device}), zeros({5, 4}, {f32, device})); }}},
      .timings = {{.name = "linear_relu.1x4096x4096", .sizes = {1, 4096, 4096}, .operations = 2.0 * 4096 * 4096},

@@ -40,6 +40,21 @@ std::vector<SpecError> errors() {
            [](Device d) {
              next_rows(tensor({0, 1}, d), tensor({0, 1}, d), tensor({0, 0}, d), 1);
            }},
+          {"row 9 at position 7 is out of range for 9 labels",
+           [](Device d) {  // nor does it move on when another thread than its own meets the error, be it before or behind
+             for (int64_t bad = 1; bad < 8; ++bad) {
+               const Tensor order = arange(0, 8, 1, {i64, d}), labels = arange(0, 9, 1, {i64, d});
+               const Tensor cursor = zeros({1}, {i64, d});
+               order.slice(0, bad, bad + 1).fill_(9);
+               try {
+                 next_rows(order, labels, cursor, 8).rows.to(cpu_device);
+                 return;
+               } catch (const Error&) {
+                 if (cursor.item<int64_t>() != 0) return;
+                 if (bad == 7) throw;
+               }
+             }
+           }},
           {"the order is past its end", [](Device d) {  // and after an error the cursor stands where it stood
              const Tensor order = tensor({0, 1, 2}, d), cursor = full({1}, 2, {i64, d});
              try {

@@ -1,4 +1,6 @@
+#include "../../core/autograd.h"
 #include "../common/spec.h"
+#include "../elementwise/elementwise.h"
 #include "../fill/fill.h"
 #include "pooling.h"
 
@@ -24,6 +26,12 @@ Spec adaptive_spec(Shape size, std::vector<std::vector<int64_t>> sizes) {
           .inputs = {real(nchw)}, .sizes = std::move(sizes), .dtypes = floating, .exact = false, .second_gradient = true};
 }
 
+/// Among equal pixels the first is the largest, and gets the gradient: of pixels that are 0 and 1.
+Tensors max_of_equals(const Tensors& in) {
+  const Tensor pixels = gt(in[0].detach(), 0).to(in[0].dtype()).requires_grad_(), largest = max_pool2d(pixels, 3);
+  return {largest.detach(), grad({largest}, {pixels}, {full(largest.shape(), 1, {pixels.dtype(), pixels.device()})})[0]};
+}
+
 std::vector<SpecError> max_errors() {
   auto images = [](Device d) { return ones({1, 1, 4, 4}, {f32, d}); };
   return {{"expected images [N, C, H, W], got [3, 4]", [](Device d) { max_pool2d(ones({3, 4}, {f32, d}), 2); }},
@@ -47,6 +55,8 @@ const Specs pooling_specs = [] {
       max_spec("dilated", {.kernel = {3, 2}, .stride = {2, 1}, .padding = {1, 0}, .dilation = {2, 3}}, {{1, 2, 8, 9}, {2, 18, 7, 6}}),
       max_spec("gaps", {.kernel = {2, 1}, .stride = {3, 2}}, {{1, 2, 8, 9}, {2, 18, 7, 6}}),
       max_spec("17x17", {.kernel = {17}, .stride = {1}, .padding = {8}}, {{1, 1, 3, 5}, {1, 2, 20, 3}}),
+      {.name = "max_pool2d of equals", .run = max_of_equals, .inputs = {real(nchw)}, .sizes = {{1, 2, 7, 9}, {2, 16, 6, 6}},
+       .dtypes = floating, .gradient = false},
       mean_spec("2x2", {.kernel = {2}}, {{2, 3, 6, 6}, {1, 2, 7, 5}, {0, 3, 4, 4}, {2, 37, 9, 6}, {2, 64, 8, 8}}),
       mean_spec("3x3 by 2", {.kernel = {3}, .stride = {2}, .padding = {1}}, {{1, 2, 7, 7}, {1, 1, 1, 1}, {2, 19, 8, 9}}),
       mean_spec("3x3 by 2, up", {.kernel = {3}, .stride = {2}, .padding = {1}, .ceil_mode = true, .count_include_pad = false},
@@ -64,11 +74,11 @@ const Specs pooling_specs = [] {
   specs[0].timings = {{.name = "max_pool2d.64x32x28x28", .sizes = {64, 32, 28, 28}},
                       {.name = "max_pool2d.64x32x28x28.backward", .sizes = {64, 32, 28, 28}, .backward = true},
                       {.name = "max_pool2d.64x64x14x14", .sizes = {64, 64, 14, 14}}};
-  specs[7].errors = {{"has no dilation", [](Device d) { avg_pool2d(ones({1, 1, 4, 4}, {f32, d}), {.kernel = {2}, .dilation = {2}}); }},
+  specs[8].errors = {{"has no dilation", [](Device d) { avg_pool2d(ones({1, 1, 4, 4}, {f32, d}), {.kernel = {2}, .dilation = {2}}); }},
                      {"the divisor must be positive",
                       [](Device d) { avg_pool2d(ones({1, 1, 4, 4}, {f32, d}), {.kernel = {2}, .divisor_override = -1}); }}};
-  specs[7].timings = {{.name = "avg_pool2d.64x32x28x28", .sizes = {64, 32, 28, 28}}};
-  specs[12].errors = {{"sizes cannot be negative", [](Device d) { adaptive_avg_pool2d(ones({1, 1, 4, 4}, {f32, d}), -1); }}};
+  specs[8].timings = {{.name = "avg_pool2d.64x32x28x28", .sizes = {64, 32, 28, 28}}};
+  specs[13].errors = {{"sizes cannot be negative", [](Device d) { adaptive_avg_pool2d(ones({1, 1, 4, 4}, {f32, d}), -1); }}};
   return specs;
 }();
 

@@ -300,19 +300,17 @@ void skip_gram(const SkipGramCall& call) {
   const bool mean = call.options.model == WordModel::cbow;
   const int window = static_cast<int>(call.options.window), contexts = 2 * window;
   const int outputs = static_cast<int>(call.options.negative) + 1;
-  const TensorOptions integers{i32, call.input.device()}, floats = call.input.options();
-  const index_t entries = most * (contexts + outputs);
-  const Tensor numbers = Tensor::empty({positions + centres * (contexts + outputs) + (made ? 5 : 4) * words}, integers);
-  const Tensor values = Tensor::empty({most * (mean ? 1 : contexts) * outputs + (mean ? most * width : 0) +
-                                       entries * width + (made ? 2 * words * width : 0)},
-                                      floats);
-  int32_t *reach = numbers.data<int32_t>(), *around = reach + positions, *drawn = around + centres * contexts;
-  int32_t* first = drawn + centres * outputs;
-  float *steps = values.data<float>(), *means = steps + most * (mean ? 1 : contexts) * outputs;
-  float* moved = means + (mean ? most * width : 0);
-  float* made_words = moved + entries * width;
+  const index_t entries = most * (contexts + outputs), met = mean ? 1 : contexts;
+  // Memory of their own for each, so that the emulator's guard bytes stand behind each.
+  const auto integers = [&](index_t count) { return Tensor::empty({count}, {i32, call.input.device()}); };
+  const auto floats = [&](index_t count) { return Tensor::empty({count}, call.input.options()); };
+  const Tensor reach = integers(positions), around = integers(centres * contexts), drawn = integers(centres * outputs);
+  const Tensor first = integers(2 * words), times = integers(2 * words), touched = integers(made ? words : 0);
+  const Tensor steps = floats(most * met * outputs), means = floats(mean ? most * width : 0);
+  const Tensor moved = floats(entries * width);
+  const Tensor made_words = floats(made ? words * width : 0), before = floats(made ? words * width : 0);
   const auto part = [&](const Tensor& numbers) { return made ? numbers.data<int32_t>() : nullptr; };
-  const Step s{made ? made_words : call.input.data<float>(),
+  const Step s{made ? made_words.data<float>() : call.input.data<float>(),
                call.output.data<float>(),
                call.text.data<int32_t>(),
                call.sampler.keep.data<float>(),
@@ -331,21 +329,21 @@ void skip_gram(const SkipGramCall& call) {
                mean,
                static_cast<float>(call.options.crowd),
                call.key,
-               reach,
-               around,
-               drawn,
-               steps,
-               means,
-               moved,
-               first,
-               first + 2 * words,
+               reach.data<int32_t>(),
+               around.data<int32_t>(),
+               drawn.data<int32_t>(),
+               steps.data<float>(),
+               means.data<float>(),
+               moved.data<float>(),
+               first.data<int32_t>(),
+               times.data<int32_t>(),
                made ? call.input.data<float>() : nullptr,
-               made ? made_words + words * width : nullptr,
+               made ? before.data<float>() : nullptr,
                part(call.parts.starts),
                part(call.parts.rows),
                part(call.parts.user_starts),
                part(call.parts.users),
-               first + 4 * words,
+               touched.data<int32_t>(),
                call.input.size(0)};
   const Stream stream = current_stream();
   launch(clear_kernel, blocks_for(2 * words, threads), threads, 0, stream, s);

@@ -95,6 +95,20 @@ TEST_P(OptimizerStep, TakesManyParameters) {
   EXPECT_FLOAT_EQ(gradient_norm(gradients).item<float>(), std::sqrt(11.f * (21 * 21 + 0 + 1 + 2)));
 }
 
+/// What is below it would be denormal, and becomes zero.
+TEST_P(OptimizerStep, KeepsTheSmallestNormalMoment) {
+  for (const auto& [dtype, smallest] : {std::pair{f32, 0x1p-126}, std::pair{f64, 0x1p-1022}}) {
+    const TensorOptions options{dtype, device()};
+    const Tensor parameter = ones({5}, options), gradient = zeros({5}, options), second = zeros({5}, options);
+    const Tensor first = full({5}, 2 * smallest, options), rate = full({1}, 0.1, {f64, device()}), steps = zeros_like(rate);
+    for (const double expected : {smallest, 0.0}) {
+      adam_step({parameter}, {gradient}, {first}, {second}, {}, rate, steps, {.beta1 = 0.5});
+      EXPECT_EQ(first[0].item<double>(), expected);
+      EXPECT_EQ(first[4].item<double>(), expected);
+    }
+  }
+}
+
 #if PERCALE_HAS_CUDA
 TEST_P(OptimizerStep, DoesNothingAfterAnError) {
   if (!device().is_cuda()) GTEST_SKIP() << "errors are thrown at once on the CPU";
