@@ -91,7 +91,7 @@ __global__ void window_kernel(Step s) {
 
 __device__ inline float softplus(float x) { return (x > 0 ? x : 0.0f) + log1pf(expf(x > 0 ? -x : x)); }
 
-/// The mean of a centre's rows, by its warp.
+/// The mean of a centre's rows, by its warp: each lane's columns are those that it reads again, so nobody waits.
 __device__ inline void mean_of(const Step& s, const int32_t* around, float* mean) {
   int count = 0;
   while (count < s.contexts && around[count] >= 0) ++count;
@@ -101,7 +101,6 @@ __device__ inline void mean_of(const Step& s, const int32_t* around, float* mean
     for (int a = 0; a < count; ++a) sum = fmaf(weight, s.input[around[a] * s.width + i], sum);
     mean[i] = sum;
   }
-  __syncwarp();
 }
 
 /// Notes that entry `entry` of the batch has `row`: by integers, whose minimum and sum do not depend on the order.
