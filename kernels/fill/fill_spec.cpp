@@ -13,6 +13,12 @@ const Specs fill_specs = {
      .gradient = false,
      .errors = {{"extents cannot be negative", [](Device device) { zeros({2, -1}, {f32, device}); }},
                 {"too large", [](Device device) { zeros({int64_t{1} << 40, int64_t{1} << 40}, {f32, device}); }}}},
+    {.name = "fill of a slice", .run = [](const Tensors& in) {
+       const Tensor whole = in[0].detach().clone();
+       whole.slice(1, 1, -1, 2).fill_(2.5);
+       return whole;
+     },
+     .inputs = {constant(real({"rows", "columns"}))}, .sizes = {{3, 7}, {40, 129}}, .dtypes = {f32, f64, f16, bf16}, .gradient = false},
     {.name = "clone", .run = [](const Tensors& in) { return in[0].clone(); }, .inputs = {real({"a", "b", "c"})},
      .sizes = {{2, 3, 4}, {1, 1, 1}, {5, 0, 2}, {33, 65, 17}}, .dtypes = {f32, f64, f16, bf16}, .second_gradient = true},
     {.name = "contiguous of a permutation", .run = [](const Tensors& in) { return in[0].permute({2, 0, 1}).contiguous(); },

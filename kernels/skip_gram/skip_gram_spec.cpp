@@ -299,7 +299,7 @@ extern const Specs skip_gram_specs;
 const Specs skip_gram_specs = {
     spec("skip_gram", {.window = 3, .negative = 3, .batch = 16, .crowd = 4},
          {{7, 5, 40}, {1, 1, 1}, {2, 3, 0}, {5, 64, 20}, {12, 130, 40}, {300, 100, 500}}, errors()),
-    spec("skip_gram, long window", {.window = 7, .negative = 8, .batch = 12}, {{9, 3, 24}, {9, 3, 208}, {500, 128, 700}}),
+    spec("skip_gram, long window", {.window = 7, .negative = 8, .batch = 12}, {{9, 3, 24}, {400, 3, 208}, {500, 128, 700}}),
     spec("cbow", {.model = WordModel::cbow, .window = 3, .negative = 4, .batch = 16, .crowd = 3},
          {{7, 5, 30}, {1, 1, 1}, {5, 130, 20}, {300, 100, 500}}),
     parts_spec("skip_gram of parts", {.window = 3, .negative = 3, .batch = 16, .crowd = 3},
