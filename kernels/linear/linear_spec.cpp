@@ -34,6 +34,8 @@ const Specs linear_specs = {
                  {.name = "linear_relu.64x784x128", .sizes = {64, 784, 128}, .operations = 2.0 * 64 * 784 * 128},
                  {.name = "linear_relu.64x3136x128", .sizes = {64, 3136, 128}, .operations = 2.0 * 64 * 3136 * 128},
                  {.name = "linear_relu.64x3136x128.backward", .sizes = {64, 3136, 128}, .operations = 6.0 * 64 * 3136 * 128, .backward = true}}},
+    {.name = "linear_relu in f64", .run = [](const Tensors& in) { return linear_relu(in[0], in[1], in[2]); },  // for the emulator
+     .inputs = {real({"rows", "in"}), real({"out", "in"}), real({"out"})}, .sizes = {{3, 5, 4}, {70, 9, 3}}, .dtypes = {f64}},
     {.name = "linear_relu without bias", .run = [](const Tensors& in) { return linear_relu(in[0], in[1]); },
      .inputs = {real({"batch", "rows", "in"}), real({"out", "in"})}, .sizes = {{2, 3, 5, 4}, {1, 70, 9, 33}}, .second_gradient = true},
 };
