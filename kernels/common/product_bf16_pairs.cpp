@@ -54,17 +54,25 @@ struct Finish {
   bool relu;
 };
 
+/// What memory may bring meanwhile, `step` bytes a step of the depth.
+struct Ahead {
+  const char* from;
+  size_t step;
+};
+
 /// `rows` rows by a panel. The instructions stand as assembly: Highway 1.0.3 has none of them.
 template <int rows>
 HWY_INLINE void dot_rows(const char* const* left, size_t left_step, const uint32_t* HWY_RESTRICT panel, size_t pairs,
-                         Finish finish, bfloat16* const* out) {
+                         Finish finish, Ahead ahead, bfloat16* const* out) {
   const hn::ScalableTag<float> d;
   const hn::RebindToUnsigned<decltype(d)> words;
   hn::Vec<decltype(d)> sums[rows][2];
   HWY_UNROLL(8)
   for (int r = 0; r < rows; ++r) sums[r][0] = sums[r][1] = hn::Zero(d);
   const uint32_t* end = panel + pairs * pair_panel;
-  for (size_t at = 0; panel < end; at += left_step, panel += pair_panel) {
+  for (size_t at = 0; panel < end; at += left_step, panel += pair_panel, ahead.from += ahead.step) {
+    __builtin_prefetch(ahead.from, 0, 2);  // into the second-level cache
+    __builtin_prefetch(ahead.from + 64, 0, 2);
     const auto low = hn::LoadU(words, panel), high = hn::LoadU(words, panel + 16);
     HWY_UNROLL(8)
     for (int r = 0; r < rows; ++r) {
@@ -96,9 +104,9 @@ HWY_INLINE void dot_rows(const char* const* left, size_t left_step, const uint32
 }
 
 void dot_some_rows(size_t rows, const char* const* left, size_t left_step, const uint32_t* panel, size_t pairs,
-                   Finish finish, bfloat16* const* out) {
+                   Finish finish, Ahead ahead, bfloat16* const* out) {
   auto step = [&](auto count) {
-    dot_rows<decltype(count)::value>(left, left_step, panel, pairs, finish, out);
+    dot_rows<decltype(count)::value>(left, left_step, panel, pairs, finish, ahead, out);
     left += decltype(count)::value;
     out += decltype(count)::value;
     rows -= decltype(count)::value;
@@ -126,12 +134,16 @@ void dot_panel([[maybe_unused]] const char* const* left, [[maybe_unused]] size_t
   HWY_ALIGN bfloat16 own_bias[pair_panel] = {}, beside[rows_together * pair_panel];
   if (bias) __builtin_memcpy(own_bias, bias, width * sizeof(bfloat16));
   const Finish finish{bias ? own_bias : nullptr, relu};
+  // The panel behind this one comes while this one is multiplied, each group of rows asking for its share.
+  const size_t bytes = pairs * pair_panel * sizeof(uint32_t), groups = (rows + rows_together - 1) / rows_together;
+  Ahead ahead{reinterpret_cast<const char*>(panel) + bytes, (pair_panel * sizeof(uint32_t) + groups - 1) / groups};
   for (size_t row = 0; row < rows; row += rows_together) {
     const size_t count = rows - row < rows_together ? rows - row : rows_together;
     bfloat16* to[rows_together];
     for (size_t r = 0; r < count; ++r)
       to[r] = width == pair_panel ? out + (row + r) * out_step : beside + r * pair_panel;
-    dot_some_rows(count, left + row, left_step, panel, pairs, finish, to);
+    dot_some_rows(count, left + row, left_step, panel, pairs, finish, ahead, to);
+    ahead.from += pairs * ahead.step;
     for (size_t r = 0; width < pair_panel && r < count; ++r)
       __builtin_memcpy(out + (row + r) * out_step, beside + r * pair_panel, width * sizeof(bfloat16));
   }

@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <cstring>
 #include <future>
+#include <mutex>
 #include <numeric>
 
 #include "../../core/autograd.h"
+#include "../../core/cpu/threads.h"
+#include "../../core/precision.h"
 #include "../../core/trace.h"
 #include "../../kernels/elementwise/elementwise.h"
 #include "../../kernels/embedding_bag/embedding_bag.h"
@@ -80,6 +83,22 @@ PackedTokens gathered(const language::PackedEncoding& packed, std::span<const in
     std::copy_n(packed.input_ids.data<int64_t>() + starts[static_cast<size_t>(order[i])], offsets[i + 1] - offsets[i],
                 ids.data<int64_t>() + offsets[i]);
   return PackedTokens::from(ids, places);
+}
+
+/// Tokens of a batch. On the CPU few, so that what lies between the layers stays in a core's cache, and a batch for
+/// each thread; but all in one where that would leave a thread idle: then threads share each product.
+int64_t batch_of(const language::PackedEncoding& packed, Device device) {
+  constexpr int64_t least = 64, most = 512, all = 1'024;
+  if (!device.is_cpu()) return 65'536;
+  const int64_t share = packed.input_ids.numel() / (8 * cpu::num_threads());
+  return share < least ? all : std::min(share, most);
+}
+
+/// Whether batches are computed at once, a thread each: not where hooks look on, which may not be ready for that.
+bool computes_several(const SentenceEncoder& encoder) {
+  if (!encoder.device().is_cpu()) return false;
+  const auto modules = encoder.named_modules();
+  return std::none_of(modules.begin(), modules.end(), [](const auto& part) { return part.second.has_hooks(); });
 }
 
 }  // namespace
@@ -178,26 +197,37 @@ PackedTokens SentenceEncoder::tokenize(const std::vector<std::string>& sentences
 void SentenceEncoder::for_each_batch(const std::vector<std::string>& sentences, const SentenceEncodeOptions& options,
                                      const BatchBody& body) const {
   require(!training(), "SentenceEncoder", "encode needs the model in eval mode (dropout would change the vectors)");
-  const NoGradGuard no_grad;
-  const int64_t budget = options.batch_tokens > 0 ? options.batch_tokens : device().is_cpu() ? 1'024 : 65'536;
   const std::span<const std::string> all = sentences;
   const auto tokenized = [&](size_t first) {
     return encoded(all.subspan(first, std::min(window, all.size() - first)), first, options);
   };
+  const bool several = computes_several(*this);
+  const Precision precision = current_precision();
+  std::mutex mutex;
   std::future<language::PackedEncoding> ahead;
   int64_t done = 0;
   for (size_t first = 0; first < all.size(); first += window) {
     const language::PackedEncoding packed = first ? ahead.get() : tokenized(0);
     if (first + window < all.size()) ahead = std::async(std::launch::async, tokenized, first + window);
     if (options.truncated) *options.truncated += packed.truncated;
-    const Batches batches(packed.starts, budget);
-    for (size_t i = 0; i + 1 < batches.starts.size(); ++i) {
-      const auto begin = static_cast<size_t>(batches.starts[i]), end = static_cast<size_t>(batches.starts[i + 1]);
-      const std::span<const int64_t> order(&batches.order[begin], end - begin);
-      body(gathered(packed, order).to(device()), order, first);
-      done += static_cast<int64_t>(order.size());
-      if (options.progress) options.progress(done, static_cast<int64_t>(all.size()));
-    }
+    const Batches batches(packed.starts, options.batch_tokens > 0 ? options.batch_tokens : batch_of(packed, device()));
+    const auto compute = [&](int64_t begin_batch, int64_t end_batch) {
+      const NoGradGuard no_grad;  // guards are a thread's own
+      const PrecisionScope scope(precision);
+      for (auto i = static_cast<size_t>(begin_batch); i < static_cast<size_t>(end_batch); ++i) {
+        const auto begin = static_cast<size_t>(batches.starts[i]), end = static_cast<size_t>(batches.starts[i + 1]);
+        const std::span<const int64_t> order(&batches.order[begin], end - begin);
+        body(gathered(packed, order).to(device()), order, first);
+        const std::lock_guard lock(mutex);
+        done += static_cast<int64_t>(order.size());
+        if (options.progress) options.progress(done, static_cast<int64_t>(all.size()));
+      }
+    };
+    const int64_t count = std::ssize(batches.starts) - 1;
+    if (several)
+      cpu::parallel_for(count, 1, compute);
+    else
+      compute(0, count);
   }
 }
 

@@ -55,7 +55,7 @@ struct SentenceEncodeOptions {
   std::optional<SentencePooling> pooling = {};  ///< else as the model's
   std::optional<int64_t> max_length = {};       ///< else the model's max_seq_length
   bool truncate = true;                         ///< false: a longer sentence is an error that names it
-  /// Told how many sentences are done, now and then, by the calling thread.
+  /// Told how many sentences are done, batch by batch, by one thread at a time.
   std::function<void(int64_t done, int64_t total)> progress = {};
   int64_t* truncated = nullptr;  ///< gains the number of sentences that were cut
 };

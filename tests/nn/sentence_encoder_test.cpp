@@ -178,6 +178,22 @@ TEST(SentenceEncoder, TellsHowFarItIs) {
   EXPECT_EQ(seen.back(), 20);
 }
 
+// Batches are computed at once, but a hook need not be ready for that.
+TEST(SentenceEncoder, CallsHooksInTheCallingThread) {
+  const SentenceEncoder encoder = small_encoder();
+  const Sentences sentences = small_sentences(200);
+  const Tensor expected = encoder.encode(sentences, {.batch_tokens = 50});
+  int calls = 0, elsewhere = 0;
+  const nn::HookHandle handle = encoder.bert.encoder.layer[0].register_forward_hook(
+      [&, here = std::this_thread::get_id()](const nn::Module&, const Tensors&, const Tensors&) {
+        ++calls;
+        elsewhere += std::this_thread::get_id() != here;
+      });
+  EXPECT_TRUE(same_bytes(encoder.encode(sentences, {.batch_tokens = 50}), expected));
+  EXPECT_GT(calls, 10);
+  EXPECT_EQ(elsewhere, 0);
+}
+
 TEST(SentenceEncoder, LearnsThroughPooledVectors) {
   const SentenceEncoder encoder = small_encoder({.normalize = true});
   encoder.train();
