@@ -1,10 +1,8 @@
 // Attention on the CPU: a head of a sequence at a time, its keys and values packed once, the queries in blocks.
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
-#include <limits>
 
-#include "../common/random_words.h"
+#include "../common/product_bf16_pairs.h"
 #include "attention_twins.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -12,182 +10,15 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include "../common/dot_pairs-inl.h"
 #include "../common/product_block-inl.h"
-#include "../common/vector_math-inl.h"
-
-#ifndef PERCALE_ATTENTION_HEAD
-#define PERCALE_ATTENTION_HEAD
-namespace percale::cpu {
-
-/// Rows of queries that are worked on together.
-constexpr size_t query_block = 64;
-/// Elements that rows are padded to: whole vectors with every instruction set, so that all of them sum alike.
-constexpr size_t row_group = 32;
-
-constexpr size_t padded(size_t count) { return (count + row_group - 1) / row_group * row_group; }
-
-/// Rows of one head of one sequence, `step` elements apart.
-template <class T>
-struct HeadRows {
-  T* data;
-  size_t step;
-  T* operator[](size_t row) const { return data + row * step; }
-};
-
-/// One head of one sequence: all rows begin at its first token.
-template <class T>
-struct Head {
-  HeadRows<const T> query, key, value;
-  HeadRows<T> result, log_sums;
-  size_t length, width;
-  T scale, kept;
-  const AttentionShape* shape;
-  int64_t token, head;  ///< the sequence's first token
-};
-
-template <class T>
-struct HeadGradients {
-  HeadRows<const T> result, upstream;
-  HeadRows<T> query, key, value;
-};
-
-/// Elements of scratch that the forward and the backward pass of a head take.
-constexpr size_t forward_scratch(size_t length, size_t width) {
-  return padded(length) * width + padded(width) * length + query_block * (padded(length) + padded(width));
-}
-constexpr size_t backward_scratch(size_t length, size_t width) {
-  return 2 * padded(length) * width + 3 * padded(width) * length +
-         query_block * (2 * padded(length) + 3 * padded(width));
-}
-
-}  // namespace percale::cpu
-#endif
+#include "attention_rows-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace percale::cpu::HWY_NAMESPACE {
 namespace {
 
 namespace hn = hwy::HWY_NAMESPACE;
-
-/// exp(x) of x that are not above 0 by more than rounding: within 1 ulp, 0 below -87.7, NaN for NaN. Cephes' polynomial
-/// (S. Moshier, expf).
-template <class D, class V = hn::Vec<D>>
-HWY_INLINE V exp_of_negative(D t, V x) {
-  const hn::RebindToSigned<D> whole;
-  const V magic = hn::Set(t, 12582912.0f);  // 1.5 * 2^23: adding it rounds to integers
-  x = hn::Max(hn::Set(t, -88.0f), x);       // in this order NaN stays
-  const V shifted = hn::MulAdd(x, hn::Set(t, 1.44269504f), magic), n = hn::Sub(shifted, magic);
-  V r = hn::NegMulAdd(n, hn::Set(t, 0.693359375f), x);
-  r = hn::NegMulAdd(n, hn::Set(t, -2.12194440e-4f), r);
-  V series = hn::MulAdd(hn::Set(t, 1.9875691500e-4f), r, hn::Set(t, 1.3981999507e-3f));
-  series = hn::MulAdd(series, r, hn::Set(t, 8.3334519073e-3f));
-  series = hn::MulAdd(series, r, hn::Set(t, 4.1665795894e-2f));
-  series = hn::MulAdd(series, r, hn::Set(t, 1.6666665459e-1f));
-  series = hn::MulAdd(series, r, hn::Set(t, 5.0000001201e-1f));
-  series = hn::Add(hn::MulAdd(series, hn::Mul(r, r), r), hn::Set(t, 1.0f));
-  const auto exponent =
-      hn::Add(hn::BitCast(whole, shifted), hn::Set(whole, 127));  // the lowest bits of `shifted` are n
-  return hn::Mul(series, hn::BitCast(t, hn::ShiftLeft<23>(exponent)));
-}
-
-template <class T>
-HWY_INLINE T fold(T* lanes) {
-  for (size_t half = row_group / 2; half > 0; half /= 2)
-    for (size_t k = 0; k < half; ++k) lanes[k] += lanes[k + half];
-  return lanes[0];
-}
-
-/// The row's products become exp(scale (x - largest)), zero behind `length`. Returns the sum and how much was taken
-/// away.
-HWY_INLINE float exponentials(float* row, size_t length, float scale, float& shift) {
-  const hn::CappedTag<float, 16> t;
-  constexpr size_t width = hn::MaxLanes(t), vectors = row_group / width;
-  const size_t end = padded(length);
-  const auto lowest = hn::Set(t, -std::numeric_limits<float>::infinity());
-  for (size_t k = length; k < end; ++k) row[k] = -std::numeric_limits<float>::infinity();
-  hn::Vec<decltype(t)> found[vectors];
-  HWY_UNROLL(8)
-  for (size_t v = 0; v < vectors; ++v) found[v] = lowest;
-  for (size_t k = 0; k < end; k += row_group) HWY_UNROLL(8)
-  for (size_t v = 0; v < vectors; ++v) found[v] = hn::Max(found[v], hn::LoadU(t, row + k + v * width));
-  for (size_t v = 1; v < vectors; ++v) found[0] = hn::Max(found[0], found[v]);
-  shift = scale * hn::GetLane(hn::MaxOfLanes(t, found[0]));
-  const auto factor = hn::Set(t, scale), away = hn::Set(t, shift);
-  HWY_UNROLL(8)
-  for (size_t v = 0; v < vectors; ++v) found[v] = hn::Zero(t);
-  for (size_t k = 0; k < end; k += row_group) HWY_UNROLL(8)
-  for (size_t v = 0; v < vectors; ++v) {
-    float* at = row + k + v * width;
-    const auto value = exp_of_negative(t, hn::MulSub(hn::LoadU(t, at), factor, away));
-    found[v] = hn::Add(found[v], value);
-    hn::StoreU(value, t, at);
-  }
-  HWY_ALIGN float lanes[row_group];
-  for (size_t v = 0; v < vectors; ++v) hn::StoreU(found[v], t, lanes + v * width);
-  return fold(lanes);
-}
-
-HWY_INLINE double exponentials(double* row, size_t length, double scale, double& shift) {
-  double largest = row[0], sum = 0;
-  for (size_t k = 1; k < length; ++k) largest = row[k] > largest ? row[k] : largest;
-  shift = scale * largest;
-  for (size_t k = 0; k < length; ++k) sum += row[k] = std::exp(row[k] * scale - shift);
-  return sum;
-}
-
-HWY_INLINE void take_logarithms(const float* sums, size_t count, float* logarithms) {
-  for_each_vector<1>(&sums, logarithms, count,
-                     [](auto t, auto sum, auto, auto, auto) HWY_ATTR { return simd::log(t, sum); });
-}
-HWY_INLINE void take_logarithms(const double* sums, size_t count, double* logarithms) {
-  for (size_t i = 0; i < count; ++i) logarithms[i] = std::log(sums[i]);
-}
-
-/// The weights of a query again, from its products and the logarithm of its sum.
-HWY_INLINE void weights_of(float* row, size_t length, float scale, float log_sum) {
-  const hn::CappedTag<float, 16> t;
-  const auto factor = hn::Set(t, scale), away = hn::Set(t, log_sum);
-  for (size_t k = 0; k < length; k += hn::MaxLanes(t))
-    hn::StoreU(exp_of_negative(t, hn::MulSub(hn::LoadU(t, row + k), factor, away)), t, row + k);
-}
-HWY_INLINE void weights_of(double* row, size_t length, double scale, double log_sum) {
-  for (size_t k = 0; k < length; ++k) row[k] = std::exp(row[k] * scale - log_sum);
-}
-
-/// The gradients by the products: weights * (gradient - dot) * scale, into `gradient`.
-template <class T>
-HWY_INLINE void to_product_gradients(const T* weights, T* gradient, size_t length, T dot, T scale) {
-  const hn::CappedTag<T, 16> t;
-  const auto away = hn::Set(t, dot), factor = hn::Set(t, scale);
-  for (size_t k = 0; k < length; k += hn::MaxLanes(t)) {
-    const auto value = hn::Mul(hn::Mul(hn::LoadU(t, weights + k), factor), hn::Sub(hn::LoadU(t, gradient + k), away));
-    hn::StoreU(value, t, gradient + k);
-  }
-}
-
-template <class T>
-HWY_INLINE T dot(const T* a, const T* b, size_t count) {
-  HWY_ALIGN T lanes[row_group] = {};
-  size_t k = 0;
-  for (; k + row_group <= count; k += row_group)
-    for (size_t i = 0; i < row_group; ++i) lanes[i] += a[k + i] * b[k + i];
-  for (size_t i = 0; k + i < count; ++i) lanes[i] += a[k + i] * b[k + i];
-  return fold(lanes);
-}
-
-/// What belongs to a dropped weight of query `row` becomes 0, the rest grows to make up for it.
-template <class T>
-void drop(const Head<T>& head, size_t row, T* values) {
-  constexpr size_t batch = 256;
-  const int64_t first = masked_weight(head.token + static_cast<int64_t>(row), head.shape->heads, head.head, 0);
-  uint32_t words[batch];
-  for (size_t k = 0; k < head.length; k += batch) {
-    const size_t count = std::min(batch, head.length - k);
-    random_words(head.shape->key, static_cast<uint64_t>(first) / 4 + k / 4, static_cast<int64_t>(count + 3) / 4, words);
-    for (size_t i = 0; i < count; ++i)
-      values[k + i] = words[i] >= head.shape->threshold ? values[k + i] * head.kept : T(0);
-  }
-}
 
 /// `columns` columns of `depth` rows in panels, as the products' right operand. `beside` has room for a panel, if the
 /// columns' elements are neighbours; else null.
@@ -230,6 +61,25 @@ void multiply_rows_by(HeadRows<const T> left, size_t depth, const T* panels, siz
   multiply_panels(block, panels, rows, columns);
 }
 
+/// The products of queries `first`... with all keys become their exponentials, and `factors` what makes them shares.
+template <class T, class Sum = compute_t<T>>
+void soften(const Head<T>& head, size_t first, size_t rows, Sum* products, Sum* factors) {
+  for (size_t r = 0; r < rows; ++r) {
+    Sum* row = products + r * padded(head.length);
+    Sum shift;
+    const Sum sum = exponentials(row, head.length, head.scale, shift);
+    *head.log_sums[first + r] = shift;
+    factors[r] = sum;
+    if (head.shape->threshold) drop<T>(head, first + r, row);
+  }
+  Sum logarithms[query_block];
+  take_logarithms(factors, rows, logarithms);
+  for (size_t r = 0; r < rows; ++r) {
+    *head.log_sums[first + r] += logarithms[r];
+    factors[r] = 1 / factors[r];
+  }
+}
+
 template <class T>
 void forward(const Head<T>& head, T* scratch) {
   const size_t length = head.length, width = head.width, row_step = padded(length);
@@ -244,25 +94,67 @@ void forward(const Head<T>& head, T* scratch) {
   for (size_t first = 0; first < length; first += query_block) {
     const size_t rows = std::min(query_block, length - first);
     multiply_rows_by<T>({head.query[first], head.query.step}, width, keys, rows, length, products);
-    for (size_t r = 0; r < rows; ++r) {
-      T* row = products + r * row_step;
-      T shift;
-      const T sum = exponentials(row, length, head.scale, shift);
-      *head.log_sums[first + r] = shift;
-      factors[r] = sum;
-      if (head.shape->threshold) drop<T>(head, first + r, row);
-    }
-    T logarithms[query_block];
-    take_logarithms(factors, rows, logarithms);
-    for (size_t r = 0; r < rows; ++r) {
-      *head.log_sums[first + r] += logarithms[r];
-      factors[r] = 1 / factors[r];
-    }
+    soften(head, first, rows, products, factors);
     multiply_rows_by<T>({weights, row_step}, length, values, rows, width, sums);
     for (size_t r = 0; r < rows; ++r)
       for (size_t c = 0; c < width; ++c) head.result[first + r][c] = sums[r * padded(width) + c] * factors[r];
   }
 }
+
+#if HWY_TARGET == HWY_AVX3
+/// Keys, whose pairs are neighbours, as panels; `beside` has room for one.
+void pack_keys(const Head<bfloat16>& head, uint32_t* panels, float* beside) {
+  const size_t pairs = head.width / 2;
+  for (size_t k = 0; k < head.length; k += pair_panel, panels += pairs * pair_panel) {
+    const bfloat16* from = head.key[k];
+    size_t step = head.key.step;
+    const size_t count = std::min(pair_panel, head.length - k);
+    if (count < pair_panel) {
+      auto* own = reinterpret_cast<bfloat16*>(beside);
+      for (size_t r = 0; r < count; ++r) std::copy_n(head.key[k + r], head.width, own + r * head.width);
+      std::fill_n(own + count * head.width, (pair_panel - count) * head.width, bfloat16(0));
+      from = own;
+      step = head.width;
+    }
+    pack_panel(from, 1, step, head.width, pair_panel, panels);
+  }
+}
+
+/// bf16 by the processor's dot products: the shares are rounded too, before they are divided by their sum.
+void forward_pairs(const Head<bfloat16>& head, float* scratch) {
+  const hn::ScalableTag<float> d;
+  const size_t length = head.length, width = head.width, row_step = padded(length), value_pairs = (length + 1) / 2;
+  auto* keys = reinterpret_cast<uint32_t*>(scratch);
+  uint32_t* values = keys + row_step * width / 2;
+  auto* products = reinterpret_cast<float*>(values + padded(width) * value_pairs);
+  auto* shares = reinterpret_cast<bfloat16*>(products + query_block * row_step);
+  pack_keys(head, keys, products);
+  for (size_t c = 0; c < width; c += pair_panel)
+    pack_panel(head.value.data + c, head.value.step, 1, length, std::min(pair_panel, width - c),
+               values + c * value_pairs);
+  float factors[query_block];
+  for (size_t first = 0; first < length; first += query_block) {
+    const size_t rows = std::min(query_block, length - first);
+    const PairRows queries{reinterpret_cast<const char*>(head.query[first]), head.query.step * sizeof(bfloat16),
+                           sizeof(uint32_t), rows, width / 2};
+    for (size_t k = 0; k < length; k += pair_panel)
+      dot_all_rows(queries, keys + k * width / 2, [&](size_t r, size_t v, PairSums sums) HWY_ATTR {
+        hn::StoreU(sums, d, products + r * row_step + k + 16 * v);
+      });
+    soften(head, first, rows, products, factors);
+    for (size_t i = 0; i < rows * row_step; i += 16) store_bf16(hn::LoadU(d, products + i), shares + i);
+    const PairRows left{reinterpret_cast<const char*>(shares), row_step * sizeof(bfloat16), sizeof(uint32_t), rows,
+                        value_pairs};
+    for (size_t c = 0; c < width; c += pair_panel)
+      dot_all_rows(left, values + c * value_pairs, [&](size_t r, size_t v, PairSums sums) HWY_ATTR {
+        store_bf16_columns(hn::Mul(sums, hn::Set(d, factors[r])), head.result[first + r] + c + 16 * v,
+                           width - c - std::min(16 * v, width - c));
+      });
+  }
+}
+#else
+void forward_pairs(const Head<bfloat16>&, float*) {}  // is not called: `has_bf16_pairs`
+#endif
 
 /// What a block of queries adds to the gradients of all keys and values.
 template <class T>
@@ -325,6 +217,7 @@ void round_rows(const float* from, size_t rows, size_t width, HeadRows<bfloat16>
     for (size_t c = 0; c < width; ++c) to[r][c] = bfloat16(from[c]);
 }
 
+void forward_bf16(const Head<bfloat16>& head, float* scratch) { forward_pairs(head, scratch); }
 void forward_f32(const Head<float>& head, float* scratch) { forward(head, scratch); }
 void forward_f64(const Head<double>& head, double* scratch) { forward(head, scratch); }
 void backward_f32(const Head<float>& head, const HeadGradients<float>& gradients, float* scratch) {
@@ -346,6 +239,7 @@ namespace percale::cpu {
 
 HWY_EXPORT(widen_rows);
 HWY_EXPORT(round_rows);
+HWY_EXPORT(forward_bf16);
 HWY_EXPORT(forward_f32);
 HWY_EXPORT(forward_f64);
 HWY_EXPORT(backward_f32);
@@ -368,17 +262,18 @@ int64_t grain_of(int64_t longest, int64_t width) {
 
 template <class T>
 HeadRows<T> rows_of(const Tensor& tensor, int64_t row, int64_t column) {
-  return {tensor.data<std::remove_const_t<T>>() + row * tensor.stride(0) + column,
-          static_cast<size_t>(tensor.stride(0))};
+  const int64_t step = tensor.strides()[0];
+  return {tensor.data<std::remove_const_t<T>>() + row * step + column, static_cast<size_t>(step)};
 }
 
-/// The rows of one head as T: where they lie, or for bf16 in the scratch.
+/// The rows of one head as T: where they lie, or bf16 as f32 in the scratch.
 template <class T>
 class HeadMemory {
  public:
+  using Scratch = compute_t<T>;
   static constexpr size_t most = 8;  ///< of what is converted
 
-  HeadMemory(int64_t token, int64_t column, int64_t length, int64_t width, T* scratch)
+  HeadMemory(int64_t token, int64_t column, int64_t length, int64_t width, Scratch* scratch)
       : token_(token),
         column_(column),
         length_(static_cast<size_t>(length)),
@@ -403,17 +298,20 @@ class HeadMemory {
       for (size_t i = 0; i < count_; ++i) HWY_DYNAMIC_DISPATCH(round_rows)
     (rows_[i].data, length_, width_, rows_of<bfloat16>(*written_[i], token_, column_));
   }
-  T* scratch() const { return scratch_; }
+  Scratch* scratch() const { return scratch_; }
 
  private:
   HeadRows<T> take() {
-    const HeadRows<T> taken{scratch_, width_};
-    scratch_ += padded(length_ * width_);
-    return taken;
+    if constexpr (std::is_same_v<T, Scratch>) {
+      const HeadRows<T> taken{scratch_, width_};
+      scratch_ += padded(length_ * width_);
+      return taken;
+    }
+    return {};  // bf16 is not converted
   }
   int64_t token_, column_;
   size_t length_, width_;
-  T* scratch_;
+  Scratch* scratch_;
   const Tensor* written_[most];
   HeadRows<T> rows_[most];
   size_t count_ = 0;
@@ -428,24 +326,25 @@ void for_each_head(const AttentionOperands& operands, Scratch scratch, Body body
   const int64_t longest = longest_of(operands.starts);
   const auto most = static_cast<size_t>(longest), width = static_cast<size_t>(shape.width);
   const size_t elements =
-      scratch(most, width) + (operands.query.dtype() == bf16 ? HeadMemory<T>::most * padded(most * width) : 0);
+      scratch(most, width) + (operands.query.dtype() != dtype_of<T> ? HeadMemory<T>::most * padded(most * width) : 0);
   parallel_for((operands.starts.numel() - 1) * shape.heads, grain_of(longest, shape.width),
                [&](int64_t begin, int64_t end) {
-                 const Tensor block = Tensor::empty({static_cast<int64_t>(elements)}, {dtype_of<T>, cpu_device});
+                 using Sum = compute_t<T>;
+                 const Tensor block = Tensor::empty({static_cast<int64_t>(elements)}, {dtype_of<Sum>, cpu_device});
                  for (int64_t i = begin; i < end; ++i) {
                    const int64_t token = starts[i / shape.heads], length = starts[i / shape.heads + 1] - token,
                                  number = i % shape.heads;
                    if (length == 0) continue;
-                   HeadMemory<T> memory(token, number * shape.width, length, shape.width, block.data<T>());
+                   HeadMemory<T> memory(token, number * shape.width, length, shape.width, block.data<Sum>());
                    Head<T> head{};
                    head.query = memory.read(operands.query);
                    head.key = memory.read(operands.key);
                    head.value = memory.read(operands.value);
-                   head.log_sums = rows_of<T>(operands.log_sums, token, number);
+                   head.log_sums = rows_of<Sum>(operands.log_sums, token, number);
                    head.length = static_cast<size_t>(length);
                    head.width = width;
-                   head.scale = static_cast<T>(shape.scale);
-                   head.kept = static_cast<T>(shape.kept);
+                   head.scale = static_cast<Sum>(shape.scale);
+                   head.kept = static_cast<Sum>(shape.kept);
                    head.shape = &shape;
                    head.token = token;
                    head.head = number;
@@ -455,9 +354,9 @@ void for_each_head(const AttentionOperands& operands, Scratch scratch, Body body
                });
 }
 
-template <class T, class Run>
-void run_forward(const AttentionOperands& operands, Run run) {
-  for_each_head<T>(operands, forward_scratch, [&](Head<T>& head, HeadMemory<T>& memory) {
+template <class T, class Scratch, class Run>
+void run_forward(const AttentionOperands& operands, Scratch scratch, Run run) {
+  for_each_head<T>(operands, scratch, [&](Head<T>& head, HeadMemory<T>& memory) {
     head.result = memory.write(operands.result);
     run(head, memory.scratch());
   });
@@ -495,9 +394,11 @@ void attention_starts(const Tensor& offsets, int64_t tokens, int64_t longest, co
 
 void attention(const AttentionOperands& operands) {
   if (operands.query.dtype() == f64)
-    run_forward<double>(operands, HWY_DYNAMIC_DISPATCH(forward_f64));
+    run_forward<double>(operands, forward_scratch, HWY_DYNAMIC_DISPATCH(forward_f64));
+  else if (operands.query.dtype() == bf16 && operands.shape.width % 2 == 0 && has_bf16_pairs())
+    run_forward<bfloat16>(operands, pairs_scratch, HWY_DYNAMIC_DISPATCH(forward_bf16));
   else
-    run_forward<float>(operands, HWY_DYNAMIC_DISPATCH(forward_f32));
+    run_forward<float>(operands, forward_scratch, HWY_DYNAMIC_DISPATCH(forward_f32));
 }
 
 void attention_gradient(const AttentionOperands& operands, const AttentionGradients& gradients) {

@@ -190,7 +190,8 @@ void multiply_tile(const Product& product, size_t row, size_t rows, size_t colum
     multiply_blocks(product, left, right, packed ? packed + column * static_cast<size_t>(product.depth) : nullptr, out, rows, columns);
   }
   const T* bias = product.bias ? static_cast<const T*>(product.bias) + column : nullptr;
-  if (bias || product.relu) finish(out, out_step, rows, columns, bias, product.relu);
+  const bool relu = product.activation == Activation::relu;
+  if (bias || relu) finish(out, out_step, rows, columns, bias, relu);
 }
 
 template <class T>
@@ -271,6 +272,8 @@ void multiply_piece(const Product& product, const ProductPieces& pieces, int64_t
   const auto tile = product.dtype == f32 ? HWY_DYNAMIC_DISPATCH(tile_f32) : HWY_DYNAMIC_DISPATCH(tile_f64);
   tile(product, static_cast<size_t>(row), static_cast<size_t>(rows), static_cast<size_t>(column), static_cast<size_t>(columns));
 }
+
+bool finishes_gelu(DType dtype) { return dtype == bf16 && dots_bf16_pairs(); }
 
 void multiply(const Product& product) {
   multiply_batch(product, 1, [](int64_t) { return BatchOffsets{}; });

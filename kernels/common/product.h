@@ -19,7 +19,10 @@ class Tensor;
 
 namespace percale::cpu {
 
-/// out[rows, columns] = left[rows, depth] right[depth, columns], then plus bias[columns] and ReLU where asked for.
+/// What follows a product and its bias. GELU (x P(X <= x)) where `finishes_gelu` says so.
+enum class Activation { none, relu, gelu };
+
+/// out[rows, columns] = left[rows, depth] right[depth, columns], then plus bias[columns] and the activation.
 /// All of one dtype: f32, f64, or bf16 where `multiplies_bf16()` (sums in f32, and of the two steps of each operand one must
 /// be 1). Steps are in elements; the columns of `out` are neighbours.
 struct Product {
@@ -33,7 +36,7 @@ struct Product {
   int64_t out_row_step = 0;
   const void* packed_right = nullptr;  ///< from `pack_right`: read in place of `right`
   const void* bias = nullptr;
-  bool relu = false;
+  Activation activation = Activation::none;
 };
 
 /// Where matrix number i of a batch starts, in elements.
@@ -45,6 +48,8 @@ void multiply(const Product& product);
 
 /// Whether this processor multiplies bfloat16 itself (AVX512-BF16): else its products are those of f32.
 bool multiplies_bf16();
+/// Whether products of `dtype` can end in a GELU: bf16 by the processor's dot products of pairs.
+bool finishes_gelu(DType dtype);
 /// A matrix, or a batch of them, of bf16 as `multiply` takes it: the tensor itself, or a dense copy.
 Tensor readable_bf16(const Tensor& tensor);
 

@@ -94,7 +94,7 @@ void multiply_piece_bf16(const Product& product, int64_t row, int64_t rows, int6
   for (int64_t r = 0; r < rows; ++r) {
     bfloat16* to = out + r * product.out_row_step;
     if (!whole) std::memcpy(to, padded_out.data() + r * columns, static_cast<size_t>(columns) * sizeof(bfloat16));
-    for (int64_t c = 0; product.relu && c < columns; ++c)
+    for (int64_t c = 0; product.activation == Activation::relu && c < columns; ++c)
       if (static_cast<float>(to[c]) < 0) to[c] = bfloat16(0);
   }
 }

@@ -5,11 +5,13 @@
 
 namespace percale::cpu {
 
-/// Whether this build and this processor have them; not where AMX, which oneDNN knows, is better.
+/// Whether this processor has them, and the instruction set in use.
+bool has_bf16_pairs();
+/// Whether products go by them: not where AMX, which oneDNN knows, is better.
 bool dots_bf16_pairs();
 
 /// Rows `row`... and columns `column`... (a multiple of 32) of the product. Each element is one chain of dot products
-/// of pairs along the depth, in order, from zero, rounded once behind bias and ReLU: a row's bytes depend on no other.
+/// of pairs along the depth, in order, from zero, rounded once behind bias and activation: a row's bytes depend on no other.
 void dot_piece_bf16(const Product& product, int64_t row, int64_t rows, int64_t column, int64_t columns);
 
 /// Writes `right` as products read it: panels of 32 columns, in each the pairs of the depth one behind the other.

@@ -4,6 +4,8 @@
 #include "../../core/dispatch.h"
 #include "../../core/precision.h"
 #include "../../core/trace.h"
+#include "../bias_gelu/bias_gelu.h"
+#include "../common/product.h"
 #include "../common/rounded_weight.h"
 #include "../fill/fill.h"
 #include "../linear_int8/linear_int8.h"
@@ -12,6 +14,8 @@
 
 namespace percale {
 namespace {
+
+using cpu::Activation;
 
 /// {the gradient where `result` is positive, or undefined if `result` is; its sum over the rows, or undefined}: one pass.
 Tensors masked_and_summed(const Tensor& gradient, const Tensor& result, bool sums) {
@@ -33,12 +37,13 @@ Tensors masked_and_summed(const Tensor& gradient, const Tensor& result, bool sum
 }
 
 /// The layer on x [rows, in]; the result is shown as `shape`.
-Tensor layer(const char* name, const Tensor& x, const Tensor& weight, const Tensor& bias, bool relu, const Shape& shape) {
+Tensor layer(const char* name, const Tensor& x, const Tensor& weight, const Tensor& bias, Activation activation, const Shape& shape) {
+  const bool relu = activation == Activation::relu;
   const Shape whole{x.size(0), weight.size(0)};
   Tensor result = Tensor::empty(shape, x.options());
   if (result.numel()) {
     const Tensor out = Tensor::from_storage(result.storage(), whole, contiguous_strides(whole), 0, result.dtype());
-    on<cpu::linear, cuda::linear>(x.device(), LinearOperands{x, weight, bias, out, relu, should_record({weight})});
+    on<cpu::linear, cuda::linear>(x.device(), LinearOperands{x, weight, bias, out, relu, should_record({weight}), activation == Activation::gelu});
   }
   return record(name, result, {x, weight, bias}, saved(x, weight, relu ? result : Tensor()),
                 [whole](const Tensors& gradients, const Saved& saved) -> Tensors {
@@ -61,11 +66,11 @@ const char* name_of_layer(int rank, bool bias, bool relu) {
   return bias ? "AddmmBackward0" : "MmBackward0";
 }
 
-Tensor checked_layer(const char* operation, const Tensor& x, const Tensor& weight, const Tensor& bias, bool relu) {
+Tensor checked_layer(const char* operation, const Tensor& x, const Tensor& weight, const Tensor& bias, Activation activation) {
   // Activations may be bf16 already while parameters stay f32.
   const auto is_rounded = [](const Tensor& tensor) { return tensor.dtype() == f32 || tensor.dtype() == bf16; };
   if (current_precision() == Precision::bf16 && is_rounded(x) && is_rounded(weight) && (x.dtype() == f32 || weight.dtype() == f32))
-    return checked_layer(operation, x.to(bf16), rounded_weight(weight), bias.defined() ? bias.to(bf16) : bias, relu);
+    return checked_layer(operation, x.to(bf16), rounded_weight(weight), bias.defined() ? bias.to(bf16) : bias, activation);
   require(x.rank() > 0, operation, "x must be [..., in], got a tensor without dimensions");
   require(weight.rank() == 2, operation, "weight must be [out, in], got {}", weight.shape());
   require(x.size(-1) == weight.size(1), operation, "x {} does not fit weight {}: {} inputs, {} expected", x.shape(),
@@ -77,6 +82,7 @@ Tensor checked_layer(const char* operation, const Tensor& x, const Tensor& weigh
     require(bias.dtype() == x.dtype(), operation, "bias must be {} as x, got {}", x.dtype(), bias.dtype());
   }
   require_same_device(operation, {&x, &weight, &bias});
+  const bool relu = activation == Activation::relu;
   if (current_precision() == Precision::int8 && x.dtype() == f32 && x.device().is_cpu() && x.size(-1) <= most_int8_inputs &&
       !should_record({x, weight, bias}))
     return linear_int8(x, quantise_rows(weight), bias, relu);
@@ -84,19 +90,27 @@ Tensor checked_layer(const char* operation, const Tensor& x, const Tensor& weigh
   shape[shape.rank() - 1] = weight.size(0);
   const int64_t rows = x.size(-1) ? x.numel() / x.size(-1) : shape.numel() / std::max<int64_t>(weight.size(0), 1);
   const Tensor matrix = x.rank() == 2 ? x : x.reshape({rows, x.size(-1)});
-  return layer(name_of_layer(x.rank(), bias.defined(), relu), matrix, weight, bias, relu, shape);
+  return layer(name_of_layer(x.rank(), bias.defined(), relu), matrix, weight, bias, activation, shape);
 }
 
 }  // namespace
 
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   const Operation operation{"linear"};
-  return checked_layer("linear", x, weight, bias, false);
+  return checked_layer("linear", x, weight, bias, Activation::none);
 }
 
 Tensor linear_relu(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   const Operation operation{"linear_relu"};
-  return checked_layer("linear_relu", x, weight, bias, true);
+  return checked_layer("linear_relu", x, weight, bias, Activation::relu);
+}
+
+Tensor linear_gelu(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  const Operation operation{"linear_gelu"};
+  const DType dtype = x.dtype() == f32 && current_precision() == Precision::bf16 ? bf16 : x.dtype();
+  const bool fuses = x.device().is_cpu() && cpu::finishes_gelu(dtype) && !should_record({x, weight, bias}) && x.numel();
+  if (fuses) return checked_layer("linear_gelu", x, weight, bias, Activation::gelu);
+  return bias_gelu(checked_layer("linear_gelu", x, weight, {}, Activation::none), bias);
 }
 
 }  // namespace percale

@@ -36,6 +36,15 @@ const Specs linear_specs = {
                  {.name = "linear_relu.64x3136x128.backward", .sizes = {64, 3136, 128}, .operations = 6.0 * 64 * 3136 * 128, .backward = true}}},
     {.name = "linear_relu in f64", .run = [](const Tensors& in) { return linear_relu(in[0], in[1], in[2]); },  // for the emulator
      .inputs = {real({"rows", "in"}), real({"out", "in"}), real({"out"})}, .sizes = {{3, 5, 4}, {70, 9, 3}}, .dtypes = {f64}},
+    {.name = "linear_gelu", .run = [](const Tensors& in) { return linear_gelu(in[0], in[1], in[2]); },
+     .inputs = {real({"rows", "in"}), real({"out", "in"}), real({"out"})},
+     .sizes = {{3, 5, 4}, {1, 1, 1}, {0, 4, 3}, {3, 0, 2}, {1, 300, 70}, {9, 257, 33}, {64, 784, 128}},
+     .dtypes = {f32, f64, f16, bf16}, .exact = false, .second_gradient = true,
+     .errors = {{"[linear_gelu] x [2, 3] does not fit", [](Device device) { linear_gelu(zeros({2, 3}, {f32, device}), zeros({5, 4}, {f32, device}), zeros({5}, {f32, device})); }}}},
+    {.name = "linear_gelu, inference", .run = [](const Tensors& in) { return linear_gelu(in[0], in[1], in[2]); },
+     .inputs = {constant(real({"batch", "rows", "in"})), constant(real({"out", "in"})), constant(real({"out"}))},
+     .sizes = {{2, 3, 5, 4}, {1, 1, 1, 1}, {0, 3, 4, 3}, {2, 3, 0, 2}, {3, 9, 64, 33}, {1, 64, 784, 130}},
+     .dtypes = {f32, bf16}, .exact = false, .gradient = false},
     {.name = "linear_relu without bias", .run = [](const Tensors& in) { return linear_relu(in[0], in[1]); },
      .inputs = {real({"batch", "rows", "in"}), real({"out", "in"})}, .sizes = {{2, 3, 5, 4}, {1, 70, 9, 33}}, .second_gradient = true},
 };

@@ -13,6 +13,7 @@ struct LinearOperands {
   const Tensor& result;
   bool relu;
   bool weight_is_trained;  ///< its next value is near: packing it would not pay
+  bool gelu = false;       ///< on the CPU, where products can end in one
 };
 
 /// The way back to the product, all [rows, out] contiguous. masked = gradient where result > 0 (or is NaN), else 0;

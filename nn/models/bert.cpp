@@ -6,7 +6,6 @@
 #include "../../core/precision.h"
 #include "../../core/trace.h"
 #include "../../kernels/attention/attention.h"
-#include "../../kernels/bias_gelu/bias_gelu.h"
 #include "../../kernels/cat/cat.h"
 #include "../../kernels/dropout/dropout.h"
 #include "../../kernels/elementwise/elementwise.h"
@@ -111,7 +110,7 @@ BertIntermediate::BertIntermediate(const BertConfig& config)
 
 Tensor BertIntermediate::forward(const Tensor& x) const {
   if (dense.has_hooks() || approximation_ != GeluApproximation::none) return gelu(dense(x), approximation_);
-  return bias_gelu(linear(x, dense.weight), dense.bias);
+  return linear_gelu(x, dense.weight, dense.bias);
 }
 
 BertLayer::BertLayer(const BertConfig& config)
