@@ -134,10 +134,12 @@ HWY_INLINE void dot_rows(const char* const* left, size_t left_step, const uint32
 /// All rows by a panel: `finish(row, v, sums)` as above.
 template <class Finish>
 HWY_INLINE void dot_all_rows(const PairRows& left, const uint32_t* panel, Finish finish) {
-  // The panel behind this one comes while this one is multiplied, each group of rows asking for its share.
-  const size_t bytes = left.pairs * pair_panel * sizeof(uint32_t);
+  // Memory brings the panel behind this one meanwhile, each group of rows asking for its share; or what comes soon,
+  // where there is but one group, which waits for memory all the time.
+  const size_t bytes = left.pairs * pair_panel * sizeof(uint32_t), soon = 8192;
   const size_t groups = (left.count + rows_together - 1) / rows_together;
-  Ahead ahead{reinterpret_cast<const char*>(panel) + bytes, pair_panel * sizeof(uint32_t) / (groups ? groups : 1)};
+  Ahead ahead{reinterpret_cast<const char*>(panel) + (groups > 1 ? bytes : soon),
+              pair_panel * sizeof(uint32_t) / (groups ? groups : 1)};
   size_t row = 0;
   const auto step = [&](auto count) HWY_ATTR {
     constexpr int together = decltype(count)::value;

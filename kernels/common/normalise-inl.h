@@ -39,6 +39,14 @@ HWY_INLINE void sum_lanes(int64_t width, double* results, Add add) {
     int64_t i = begin;
     for (; i + own <= end; i += own)
       for (int64_t v = 0; v < vectors; ++v) add(t, i + v * lanes, totals[v]);
+    if (i == end) {  // the same sums as below, in registers
+      for (int k = 0; k < count; ++k) {
+        for (int64_t half = vectors / 2; half > 0; half /= 2)
+          for (int64_t v = 0; v < half; ++v) totals[v][k] = hn::Add(totals[v][k], totals[v + half][k]);
+        results[k] += static_cast<double>(hn::GetLane(hn::SumOfLanes(t, totals[0][k])));
+      }
+      continue;
+    }
     HWY_ALIGN T each[count][own];
     for (int64_t v = 0; v < vectors; ++v)
       for (int k = 0; k < count; ++k) hn::Store(totals[v][k], t, each[k] + v * lanes);

@@ -257,7 +257,12 @@ ProductPieces pieces_of(const Product& product) {
   while (ceil_div(rows, pieces.rows) * panels < 8 && pieces.rows > 64 && pieces.rows * width * product.depth > 2 * least_work)
     pieces.rows = (pieces.rows / 2 + 7) / 8 * 8;
   // Many: several panels a piece, though not so many that threads wait for the last.
-  const int64_t enough = least_work / std::max<int64_t>(pieces.rows * width * product.depth, 1);
+  int64_t enough = least_work / std::max<int64_t>(pieces.rows * width * product.depth, 1);
+  // Few rows of bf16 wait for the weights: long runs of them, that memory can bring ahead, and a multiple of four.
+  if (product.dtype == bf16 && rows <= 32) {
+    const int64_t runs = ceil_div(width * panels * std::max<int64_t>(product.depth, 1), 4 << 18) * 4;
+    enough = ceil_div(panels, runs);
+  }
   const int64_t spare = std::min<int64_t>(ceil_div(rows, pieces.rows) * panels / 16, 4);
   pieces.columns = std::clamp<int64_t>(std::max(enough, spare), 1, panels) * width;
   pieces.down = product.rows ? ceil_div(product.rows, pieces.rows) : 0;
