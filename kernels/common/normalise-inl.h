@@ -75,13 +75,12 @@ HWY_INLINE void for_each_column(int64_t width, Body body) {
   for (; i < width; ++i) body(one, i);
 }
 
-/// `ahead`: what memory may bring meanwhile, a row's worth.
-template <class T>
-HWY_INLINE RowStatistics<T> statistics_of(const T* x, int64_t width, double eps, const T* ahead) {
+/// Of a row that `load(t, i)` gives and leaves in x. `ahead`: what memory may bring meanwhile, a row's worth.
+template <class T, class Load>
+HWY_INLINE RowStatistics<T> statistics_of(Load load, const T* x, int64_t width, double eps, const T* ahead) {
   double sums[2];
-  sum_lanes<1, T>(width, sums, [=](auto t, int64_t i, auto& totals) HWY_ATTR {
-    totals[0] = hn::Add(totals[0], hn::LoadU(t, x + i));
-  });
+  sum_lanes<1, T>(width, sums,
+                  [=](auto t, int64_t i, auto& totals) HWY_ATTR { totals[0] = hn::Add(totals[0], load(t, i)); });
   const auto shift = static_cast<T>(sums[0] / static_cast<double>(width));
   sum_lanes<2, T>(width, sums, [=](auto t, int64_t i, auto& totals) HWY_ATTR {
     if constexpr (hn::MaxLanes(t) > 1) hwy::Prefetch(ahead + i);

@@ -22,11 +22,13 @@ namespace hn = hwy::HWY_NAMESPACE;
 template <class T>
 void add_and_normalise(const T* word, const T* position, const T* type, const T* weight, const T* bias, int64_t width,
                        double eps, T* x, T* y, RowStatistics<T>* statistics, const T* ahead) {
-  simd::for_each_column<T>(width, [=](auto t, int64_t i) HWY_ATTR {
+  const auto load = [=](auto t, int64_t i) HWY_ATTR {
     const auto two = hn::Add(hn::LoadU(t, word + i), hn::LoadU(t, position + i));
-    hn::StoreU(hn::Add(two, hn::LoadU(t, type + i)), t, x + i);
-  });
-  const RowStatistics<T> by = simd::statistics_of(x, width, eps, ahead);
+    const auto value = hn::Add(two, hn::LoadU(t, type + i));
+    hn::StoreU(value, t, x + i);
+    return value;
+  };
+  const RowStatistics<T> by = simd::statistics_of(load, x, width, eps, ahead);
   simd::normalise_row(x, by, weight, bias, width, y, ahead);
   if (statistics) *statistics = by;
 }

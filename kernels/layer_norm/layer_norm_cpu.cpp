@@ -46,9 +46,13 @@ void add_rows(const T* a, const T* b, int64_t count, T* sum) {
 template <class T>
 void forward_row(const T* input, const T* residual, T* x, const T* weight, const T* bias, int64_t width, double eps,
                  T* y, RowStatistics<T>* statistics) {
-  if (residual) add_rows(input, residual, width, x);
   const T* own = residual ? x : input;
-  const RowStatistics<T> by = simd::statistics_of(own, width, eps, input + width);
+  const auto load = [=](auto t, int64_t i) HWY_ATTR {
+    auto value = hn::LoadU(t, input + i);
+    if (residual) hn::StoreU(value = hn::Add(value, hn::LoadU(t, residual + i)), t, x + i);
+    return value;
+  };
+  const RowStatistics<T> by = simd::statistics_of(load, own, width, eps, input + width);
   simd::normalise_row(own, by, weight, bias, width, y, (residual ? residual : input) + width);
   if (statistics) *statistics = by;
 }
