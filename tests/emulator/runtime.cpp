@@ -31,11 +31,12 @@
 #endif
 
 // The sanitizers' settings stand in the program, so that a test started by hand has them too. A test asks for more memory
-// than there is, and expects the allocator's own words; libomp and oneDNN are not instrumented.
+// than there is, and expects the allocator's own words; libomp and oneDNN are not instrumented; ThreadSanitizer would sleep
+// a second before each program's end.
 extern "C" {
 const char* __asan_default_options() { return "allocator_may_return_null=1"; }
 const char* __ubsan_default_options() { return "print_stacktrace=1"; }
-const char* __tsan_default_options() { return "ignore_noninstrumented_modules=1 halt_on_error=1"; }
+const char* __tsan_default_options() { return "ignore_noninstrumented_modules=1 halt_on_error=1 atexit_sleep_ms=10"; }
 }
 
 namespace percale::emulator {
