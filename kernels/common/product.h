@@ -12,15 +12,13 @@
 
 #include "../../core/cpu/threads.h"
 #include "../../core/dtype.h"
+#include "activation.h"
 
 namespace percale {
 class Tensor;
 }
 
 namespace percale::cpu {
-
-/// What follows a product and its bias. GELU (x P(X <= x)) where `finishes_gelu` says so.
-enum class Activation { none, relu, gelu };
 
 /// out[rows, columns] = left[rows, depth] right[depth, columns], then plus bias[columns] and the activation.
 /// All of one dtype: f32, f64, or bf16 where `multiplies_bf16()` (sums in f32, and of the two steps of each operand one must

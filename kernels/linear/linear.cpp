@@ -15,8 +15,6 @@
 namespace percale {
 namespace {
 
-using cpu::Activation;
-
 /// {the gradient where `result` is positive, or undefined if `result` is; its sum over the rows, or undefined}: one pass.
 Tensors masked_and_summed(const Tensor& gradient, const Tensor& result, bool sums) {
   const Tensor dense = gradient.contiguous();
@@ -38,14 +36,13 @@ Tensors masked_and_summed(const Tensor& gradient, const Tensor& result, bool sum
 
 /// The layer on x [rows, in]; the result is shown as `shape`.
 Tensor layer(const char* name, const Tensor& x, const Tensor& weight, const Tensor& bias, Activation activation, const Shape& shape) {
-  const bool relu = activation == Activation::relu;
   const Shape whole{x.size(0), weight.size(0)};
   Tensor result = Tensor::empty(shape, x.options());
   if (result.numel()) {
     const Tensor out = Tensor::from_storage(result.storage(), whole, contiguous_strides(whole), 0, result.dtype());
-    on<cpu::linear, cuda::linear>(x.device(), LinearOperands{x, weight, bias, out, relu, should_record({weight}), activation == Activation::gelu});
+    on<cpu::linear, cuda::linear>(x.device(), LinearOperands{x, weight, bias, out, activation, should_record({weight})});
   }
-  return record(name, result, {x, weight, bias}, saved(x, weight, relu ? result : Tensor()),
+  return record(name, result, {x, weight, bias}, saved(x, weight, activation == Activation::relu ? result : Tensor()),
                 [whole](const Tensors& gradients, const Saved& saved) -> Tensors {
                   Tensor upstream = gradients[0].reshape(whole), bias_gradient;
                   const Tensor result = saved[2].defined() ? saved[2].detach().reshape(whole) : Tensor();

@@ -127,7 +127,7 @@ void linear(const LinearOperands& operands) {
   product.out_row_step = product.columns;
   const Tensor dense_bias = bias.defined() ? bias.contiguous() : bias;
   product.bias = dense_bias.defined() ? dense_bias.data() : nullptr;
-  product.activation = operands.gelu ? Activation::gelu : operands.relu ? Activation::relu : Activation::none;
+  product.activation = operands.activation;
   std::shared_ptr<Storage> packed;
   const size_t bytes = packed_bytes(product.dtype, product.depth, product.columns);
   if (as_is && bytes && !operands.weight_is_trained && product.rows >= (in_bf16 ? 1 : rows_worth_packing)) {

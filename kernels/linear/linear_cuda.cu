@@ -27,7 +27,7 @@ struct SkinnyTiles {
   T weight[2][tile_columns][pitch<T>];
 };
 
-/// out[rows, columns] = x[rows, depth] weight[columns, depth]^T + bias, then ReLU. With several slices of the depth (a
+/// out[rows, columns] = x[rows, depth] weight[columns, depth]^T + bias, then the activation. With several slices of the depth (a
 /// grid's y), each leaves its sums in `partials` [slice, rows, columns] for `finish_kernel`.
 template <class T>
 struct SkinnyProduct {
@@ -35,7 +35,7 @@ struct SkinnyProduct {
   T* out;
   compute_t<T>* partials;
   int64_t rows, columns, depth, x_step, weight_step, slice;
-  bool relu;
+  Activation activation;
   bool aligned;  ///< both operands can be read 16 bytes at a time
 };
 
@@ -45,7 +45,7 @@ __device__ inline double multiply_add(double a, double b, double c) { return fma
 template <class T>
 __device__ void store_finished(const SkinnyProduct<T>& p, int64_t row, int64_t column, compute_t<T> sum) {
   if (p.bias) sum += static_cast<compute_t<T>>(p.bias[column]);
-  p.out[row * p.columns + column] = percale::convert_to<T>(p.relu && sum < 0 ? compute_t<T>(0) : sum);
+  p.out[row * p.columns + column] = percale::convert_to<T>(p.activation == Activation::relu && sum < 0 ? compute_t<T>(0) : sum);
 }
 
 /// Rows `first_row`... of [rows, depth], columns `begin` to `end`, into a tile; zeros where there is nothing.
@@ -178,7 +178,7 @@ void skinny_linear(const LinearOperands& operands) {
     p.x_step = x.stride(0);
     p.weight_step = weight.stride(0);
     p.slice = slice_of<T>(p.columns, p.depth);
-    p.relu = operands.relu;
+    p.activation = operands.activation;
     if constexpr (sizeof(T) < 8) {
       if (p.rows <= row_lanes) return launch_skinny<T, 1>(p);
     }
@@ -197,8 +197,9 @@ void library_linear(const LinearOperands& operands) {
   product.precision = current_precision();
   const Tensor x = readable(operands.x, product.left), weight = readable(operands.weight.detach().t(), product.right);
   const Tensor bias = operands.bias.defined() ? operands.bias.detach().contiguous() : Tensor();
-  if (bias.defined()) product.epilogue = operands.relu ? ProductEpilogue::bias_relu : ProductEpilogue::bias;
-  else if (operands.relu) product.epilogue = ProductEpilogue::relu;
+  const bool relu = operands.activation == Activation::relu;
+  if (bias.defined()) product.epilogue = relu ? ProductEpilogue::bias_relu : ProductEpilogue::bias;
+  else if (relu) product.epilogue = ProductEpilogue::relu;
   const Tensor workspace = product_workspace_tensor();
   multiply(product, x.data(), weight.data(), bias.defined() ? bias.data() : nullptr, operands.result.data(), workspace.data(),
            current_stream());

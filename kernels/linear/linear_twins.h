@@ -2,6 +2,7 @@
 #pragma once
 
 #include "../../core/tensor.h"
+#include "../common/activation.h"
 
 namespace percale {
 
@@ -11,9 +12,8 @@ struct LinearOperands {
   const Tensor& weight;
   const Tensor& bias;
   const Tensor& result;
-  bool relu;
+  Activation activation;
   bool weight_is_trained;  ///< its next value is near: packing it would not pay
-  bool gelu = false;       ///< on the CPU, where products can end in one
 };
 
 /// The way back to the product, all [rows, out] contiguous. masked = gradient where result > 0 (or is NaN), else 0;

@@ -202,7 +202,7 @@ TEST(Matmul, PiecesOfBf16AgreeWithF32) {
     product.out = out.data();
     product.out_row_step = columns;
     product.bias = bias.data();
-    product.activation = cpu::Activation::relu;
+    product.activation = Activation::relu;
     cpu::multiply(product);
     EXPECT_LE(testing::relative_difference(out, linear_relu(x.to(f32), weight.to(f32), bias.to(f32))), 1e-2);
   }
