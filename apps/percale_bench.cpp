@@ -19,6 +19,7 @@ struct Row {
   Timing timing;
   Bound bound;
   std::string check;
+  double words_per_s = 0;  ///< or 0, where none are learnt
 };
 
 /// `cnn` and `cnn.b64` name the cases that they are, or begin.
@@ -32,6 +33,7 @@ std::vector<Case> chosen_cases(Device device, const std::vector<std::string>& wa
   std::vector<Case> all = model_cases(device), chosen;
   for (Case& one : text_cases(device)) all.push_back(std::move(one));
   for (Case& one : embedding_cases(device)) all.push_back(std::move(one));
+  for (Case& one : word_cases(device)) all.push_back(std::move(one));
   for (Case& one : spec_cases(device)) all.push_back(std::move(one));
   std::vector<std::string> names;
   for (const Case& one : all) {
@@ -72,7 +74,9 @@ class Table {
     else
       std::printf("%8s %-12s ", "-", "");
     if (!peers_.empty()) print_peer(row);
-    std::printf("%7.2f %7.2f  %s\n", row.timing.page_faults, row.timing.system_allocations, row.check.c_str());
+    std::printf("%7.2f %7.2f  %s", row.timing.page_faults, row.timing.system_allocations, row.check.c_str());
+    if (row.words_per_s > 0) std::printf("; %.0f words/s", row.words_per_s);
+    std::printf("\n");
     std::fflush(stdout);
   }
 
@@ -109,6 +113,7 @@ void print_json(const Row& row, const Ceilings& ceilings, const apps::Settings& 
                                    {"page_faults", row.timing.page_faults},
                                    {"system_allocations", row.timing.system_allocations},
                                    {"checked", row.check}};
+  if (row.words_per_s > 0) object["words_per_s"] = row.words_per_s;
   if (row.bound.milliseconds > 0) object["ceiling_share"] = row.bound.milliseconds / row.timing.milliseconds;
   object["ceiling_gflops"] = ceilings.operations / 1e9;
   object["ceiling_copy_gb_s"] = ceilings.copy / 1e9;
@@ -158,6 +163,7 @@ int main(int argc, char** argv) {
               .timing = measure(prepared.call, settings.device, seconds),
               .bound = bound_of(ceilings, prepared.operations, prepared.bytes),
               .check = {}};
+      row.words_per_s = prepared.words / row.timing.milliseconds * 1e3;
       if (prepared.check) row.check = prepared.check();
       if (row.check.starts_with("WRONG")) wrong.append(" ").append(row.name);
       json ? print_json(row, ceilings, settings) : table.print(row);

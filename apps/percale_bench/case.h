@@ -15,6 +15,7 @@ struct Prepared {
   std::function<std::string()> check = {};  ///< after timing: the distance from f64, or what is wrong
   double operations = 0;                    ///< floating-point operations a call, or 0
   double bytes = 0;                         ///< bytes that must move a call, or 0
+  double words = 0;                         ///< of a text that are learnt a call, or 0
 };
 
 struct Case {
@@ -45,6 +46,8 @@ std::string distance(const Tensors& found, const Tensors& expected, double toler
 std::vector<Case> spec_cases(Device device);
 /// Tables of vectors under indices of natural frequencies.
 std::vector<Case> embedding_cases(Device device);
+/// Steps of word2vec.
+std::vector<Case> word_cases(Device device);
 /// Steps and forward passes of the models.
 std::vector<Case> model_cases(Device device);
 /// Encoders of text, with random weights.

@@ -260,25 +260,6 @@ Spec parts_spec(std::string name, SkipGramOptions options, std::vector<std::vect
           .graph = false};  // the lists are read on the CPU while they are made
 }
 
-/// For percale_bench alone: a step on the tables themselves, since copies of them would take as long.
-Spec timing_spec(std::string name, SkipGramOptions options) {
-  Spec spec{.name = name,
-            .run =
-                [options](const Tensors& in) {
-                  const NoGradGuard no_grad;
-                  const WordSampler sampler{in[3], in[4], in[5]};
-                  return skip_gram(in[0], in[1], in[2], sampler, full({1}, 0.025, {f64, in[0].device()}), options);
-                },
-            .inputs = {constant(real({"words", "width"})), constant(real({"words", "width"})),
-                       index_input("words", {"count"}, i32), constant(positive({"words"})),
-                       constant(positive({"words"})), index_input("words", {"words"}, i32)},
-            .dtypes = {f32},
-            .gradient = false};
-  constexpr int64_t words = 28'000, width = 128, count = 32'768;
-  spec.timings = {{.name = std::move(name), .sizes = {words, width, count}}};
-  return spec;
-}
-
 Spec spec(std::string name, SkipGramOptions options, std::vector<std::vector<int64_t>> sizes,
           std::vector<SpecError> errors = {}) {
   return {.name = std::move(name),
@@ -306,9 +287,6 @@ const Specs skip_gram_specs = {
                {{9, 5, 7, 40, 3}, {1, 1, 1, 1, 1}, {40, 130, 12, 40, 20}, {2, 3, 9, 60, 2}, {90, 70, 60, 150, 7}}),
     parts_spec("cbow of parts", {.model = WordModel::cbow, .window = 3, .negative = 3, .batch = 16, .crowd = 3},
                {{9, 5, 7, 40, 3}, {40, 65, 12, 40, 4}}),
-    timing_spec("skip_gram.32768x128", {}),
-    timing_spec("skip_gram.32768x128.fast", {.fast = true}),
-    timing_spec("cbow.32768x128", {.model = WordModel::cbow}),
 };
 
 }  // namespace percale

@@ -47,6 +47,19 @@ TEST(PercaleBench, ComparesWithThePlainAndTheBestOfAPeersVariants) {
   EXPECT_NEAR(std::stod(match[1]) * std::stod(match[2]) / 1000, 1, 0.01);
 }
 
+TEST(PercaleBench, TellsHowManyWordsAStepLearns) {
+  for (const char* name : {"skip_gram.128", "skip_gram.300.fast"}) {
+    const Ran ran =
+        run_program("percale_bench", {name, "--json", "--seconds", "0.02", "--device", "cpu", "--threads", "1"});
+    ASSERT_EQ(ran.code, 0) << ran.error;
+    const auto row = nlohmann::json::parse(ran.out.substr(0, ran.out.find('\n')));
+    EXPECT_EQ(row["case"], name);
+    EXPECT_NEAR(row["words_per_s"].get<double>() * row["ms"].get<double>() / 1000, 32'768, 1);
+    EXPECT_GT(row["ceiling_share"].get<double>(), 0);
+    EXPECT_NE(row["checked"].get<std::string>().find("loss"), std::string::npos);
+  }
+}
+
 TEST(PercaleBench, ListsItsCases) {
   const Ran ran = run_program("percale_bench", {"--list"});
   EXPECT_EQ(ran.code, 0);
