@@ -44,13 +44,12 @@ HWY_INLINE void store_sums(D t, V a, V b, V c, V d, float* to) {
 
 #endif
 
-/// to = {x0 . y0, x0 . y1, x1 . y0, x1 . y1}: two loads a multiplication would be twice as slow.
-HWY_INLINE void four_dots(const float* x0, const float* x1, const float* y0, const float* y1, int64_t count,
-                          float* to) {
-  const hn::CappedTag<float, 16> t;
+/// What four_dots does with whole vectors from `i` on. Returns how far they go.
+template <class D>
+HWY_INLINE int64_t four_sums(D t, const float* x0, const float* x1, const float* y0, const float* y1, int64_t i,
+                             int64_t count, float* to) {
   constexpr int64_t width = hn::MaxLanes(t);
   auto a = hn::Zero(t), b = a, c = a, d = a;
-  int64_t i = 0;
   for (; i + width <= count; i += width) {
     const auto u0 = hn::LoadU(t, x0 + i), u1 = hn::LoadU(t, x1 + i);
     const auto v0 = hn::LoadU(t, y0 + i), v1 = hn::LoadU(t, y1 + i);
@@ -60,6 +59,19 @@ HWY_INLINE void four_dots(const float* x0, const float* x1, const float* y0, con
     d = hn::MulAdd(u1, v1, d);
   }
   store_sums(t, a, b, c, d, to);
+  return i;
+}
+
+/// to = {x0 . y0, x0 . y1, x1 . y0, x1 . y1}: two loads a multiplication would be twice as slow.
+HWY_INLINE void four_dots(const float* x0, const float* x1, const float* y0, const float* y1, int64_t count,
+                          float* to) {
+  const hn::CappedTag<float, 16> t;
+  int64_t i = four_sums(t, x0, x1, y0, y1, 0, count, to);
+  float rest[4];
+  if (i + 4 <= count) {
+    i = four_sums(hn::CappedTag<float, 4>(), x0, x1, y0, y1, i, count, rest);
+    for (int k = 0; k < 4; ++k) to[k] += rest[k];
+  }
   for (; i < count; ++i) {
     to[0] += x0[i] * y0[i];
     to[1] += x0[i] * y1[i];
@@ -105,12 +117,14 @@ HWY_INLINE void add_rows(float* row, int64_t count, const float* const* others, 
     hn::StoreU(c, t, row + i + 2 * width);
     hn::StoreU(d, t, row + i + 3 * width);
   }
-  simd::for_lanes(count - i, [&](auto lanes, int64_t offset) HWY_ATTR {
-    auto sum = hn::LoadU(lanes, row + i + offset);
-    for (int j = 0; j < n; ++j)
-      sum = hn::MulAdd(hn::Set(lanes, weights[j]), hn::LoadU(lanes, others[j] + i + offset), sum);
-    hn::StoreU(sum, lanes, row + i + offset);
-  });
+  const auto add = [&](auto lanes) HWY_ATTR {
+    auto sum = hn::LoadU(lanes, row + i);
+    for (int j = 0; j < n; ++j) sum = hn::MulAdd(hn::Set(lanes, weights[j]), hn::LoadU(lanes, others[j] + i), sum);
+    hn::StoreU(sum, lanes, row + i);
+  };
+  for (; i + width <= count; i += width) add(t);
+  for (; i + 4 <= count; i += 4) add(hn::CappedTag<float, 4>());
+  for (; i < count; ++i) add(hn::CappedTag<float, 1>());
 }
 
 /// What a centre's products become: the derivative by each, times -rate. Product a * ys is the centre's own, whose
