@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <sstream>
@@ -22,7 +23,9 @@ void WordFlags::add_to(Program& program) {
                  "pass over words above this share of the text, the oftener the more frequent; 0: never", 0, 1);
   program.option("--min-count", min_count, "leave out words that stand there less often", 1);
   program.option("--words", words, "and all but the most frequent ones", 1, 1 << 30);
-  program.option("--epochs", epochs, "how often to read the text");
+  program.option(
+      "--epochs", epochs,
+      "how often to read the text; if not given: 5 to 20 times, until 40 million words are read; next word: 5");
   program.option("--lr", lr, "learning rate at the start, falling; 0: 0.025, or Adam's 0.002 for the next word", 0,
                  1e3);
   program.flag("--lower", lower, "fold the text to lower case");
@@ -74,6 +77,13 @@ void WordFlags::check() const {
   for (const auto& [flag, file] : read)
     if (!file.empty() && access(file.c_str(), R_OK) != 0)
       throw Error(std::string(flag) + " " + file + ": " + std::strerror(errno));
+}
+
+int64_t WordFlags::epochs_for(int64_t words) const {
+  constexpr int64_t enough = 40'000'000, least = 5, most = 20;
+  if (epochs) return *epochs;
+  if (is_next_word()) return least;  // what it has read too often it knows by heart
+  return std::clamp((enough + words - 1) / std::max<int64_t>(1, words), least, most);
 }
 
 models::Word2VecOptions WordFlags::model_options() const {

@@ -1,6 +1,7 @@
 // What word_vectors can be asked for.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,8 +13,8 @@ struct WordFlags {
   // What to learn from, and how.
   std::string text, model = "skip-gram";
   std::vector<std::string> drop;
-  int64_t dim = 128, window = 5, negative = 5, min_count = 5, words = 100'000, buckets = 2'000'000, epochs = 5,
-          sentences = 20'000;
+  int64_t dim = 128, window = 5, negative = 5, min_count = 5, words = 100'000, buckets = 2'000'000, sentences = 20'000;
+  std::optional<int64_t> epochs;
   double sample = 1e-3, lr = 0;
   bool lower = false, fast = false, subwords = false;
   // Of the next word alone.
@@ -33,6 +34,9 @@ struct WordFlags {
   bool is_next_word() const { return model == "next-word"; }
   /// The learning rate at the start: --lr, or what the model's optimizer likes.
   double rate() const { return lr > 0 ? lr : is_next_word() ? 0.002 : 0.025; }
+  /// How often to read a text of so many words: --epochs, or 5 times; word2vec reads a small text oftener, up to 20
+  /// times, until it has read 40 million words.
+  int64_t epochs_for(int64_t words) const;
   models::Word2VecOptions model_options() const;
   models::NextWordOptions next_word_options() const;
   /// What decides the result of a run, for its checkpoints.

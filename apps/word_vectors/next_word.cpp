@@ -26,11 +26,11 @@ void learn_next_word(const Corpus& corpus, const WordFlags& flags, const Setting
   data::DataLoader words(arange(corpus.lines.size(0)),
                          {.batch_size = batch, .shuffle = true, .seed = settings.seed, .device = settings.device});
   optim::Adam optimizer(model.parameters(), {.lr = flags.rate()});
+  const int64_t epochs = flags.epochs_for(corpus.lines.size(0));
   optim::LinearLR decay(
-      optimizer,
-      {.start_factor = 1, .end_factor = 0.01, .total_iters = std::max<int64_t>(1, flags.epochs * words.steps())});
+      optimizer, {.start_factor = 1, .end_factor = 0.01, .total_iters = std::max<int64_t>(1, epochs * words.steps())});
 
-  Training training(settings, flags.epochs, model, optimizer, words, flags.arguments(settings));
+  Training training(settings, epochs, model, optimizer, words, flags.arguments(settings));
   training.count_in("words", 1);
   training.before_steps([&](int64_t step) { decay.set_epoch(step); });
   if (valid.defined()) training.measure_epochs([&] { return model.perplexity(valid); }, "perplexity");
