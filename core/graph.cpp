@@ -3,6 +3,7 @@
 #include "allocator.h"
 #include "cuda/runtime.h"
 #include "random.h"
+#include "rounded_copy.h"
 #include "trace.h"
 
 namespace percale {
@@ -13,7 +14,9 @@ struct Graph::State {
   std::string name;
   int calls = 0;
   std::shared_ptr<MemoryPool> pool;
-  std::vector<std::weak_ptr<Storage>> written;  ///< what each replay writes: its versions rise with it
+  std::vector<std::weak_ptr<Storage>> written;         ///< what each replay writes: its versions rise with it
+  std::vector<std::weak_ptr<Storage>> read_rounded;    ///< whose copies in bf16 it reads
+  std::vector<std::weak_ptr<Storage>> leaves_rounded;  ///< whose copies it writes too
 #if PERCALE_HAS_CUDA
   cuda::Graph graph = nullptr;
   cuda::Executable executable = nullptr;
@@ -26,23 +29,32 @@ struct Graph::State {
   void record(const std::function<void()>& step) {
     const cuda::Stream stream = cuda::current_stream();
     const PoolGuard guard(pool);
-    WriteLog log;
+    StepLog log;
     cuda::begin_capture(stream);
     try {
       step();
       graph = cuda::end_capture(stream);
     } catch (const std::exception& error) {
       cuda::abandon_capture(stream);
+      for (const auto& entry : log.read_rounded)  // a rounding may have been recorded that never runs
+        if (const auto storage = entry.lock()) storage->mark_written("a step that could not be captured");
       fail("graph", "{} cannot be captured: {}", {name, error.what()});
     }
-    written = log.take();
+    written = std::move(log.written);
+    read_rounded = std::move(log.read_rounded);
+    for (const auto& entry : written)
+      if (const auto storage = entry.lock(); storage && storage->has_rounded()) leaves_rounded.push_back(entry);
     executable = cuda::instantiate(graph);
   }
 
   void replay() {
     const TraceRange range(name);
+    for (auto& entry : read_rounded)
+      if (auto storage = entry.lock()) refresh_rounded_copy(storage);
     for (auto& entry : written)
       if (auto storage = entry.lock()) storage->mark_written("graph replay");
+    for (auto& entry : leaves_rounded)
+      if (auto storage = entry.lock()) storage->rounded_version = storage->version();
     cuda::launch_graph(executable, cuda::current_stream());
   }
 #endif

@@ -1,4 +1,4 @@
-// The four operations that core needs and kernels/fill defines: the only seam between the two.
+// The five operations that core needs and kernels/fill and kernels/elementwise define: the only seam between the two.
 #pragma once
 
 #include "tensor.h"
@@ -13,5 +13,8 @@ void copy(const Tensor& source, const Tensor& target);
 Tensor cast(const Tensor& source, DType dtype);
 /// target += addend: same shape, device and dtype; any strides.
 void add_into(const Tensor& target, const Tensor& addend);
+/// The gradient of a tensor of `shape` that was broadcast to the shape of `gradient`: summed over what was repeated.
+/// Differentiable.
+Tensor sum_to_shape(const Tensor& gradient, const Shape& shape);
 
 }  // namespace percale

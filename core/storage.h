@@ -13,23 +13,23 @@ namespace percale {
 
 class Storage;
 
-/// While it lives, notes whose memory this thread's in-place operations write: what a captured graph will write again.
-class WriteLog {
+/// While it lives, notes what this thread's operations do that a replay of them must account for.
+class StepLog {
  public:
-  WriteLog() : previous_(current()) { current() = this; }
-  ~WriteLog() { current() = previous_; }
-  WriteLog(const WriteLog&) = delete;
+  StepLog() : previous_(current()) { current() = this; }
+  ~StepLog() { current() = previous_; }
+  StepLog(const StepLog&) = delete;
 
-  static WriteLog*& current() {
-    thread_local WriteLog* log = nullptr;
+  static StepLog*& current() {
+    thread_local StepLog* log = nullptr;
     return log;
   }
-  void add(std::weak_ptr<Storage> storage) { written_.push_back(std::move(storage)); }
-  std::vector<std::weak_ptr<Storage>> take() { return std::move(written_); }
+
+  std::vector<std::weak_ptr<Storage>> written;       ///< by in-place operations, an entry a write
+  std::vector<std::weak_ptr<Storage>> read_rounded;  ///< whose copies in bf16 were read (core/rounded_copy.h)
 
  private:
-  WriteLog* previous_;
-  std::vector<std::weak_ptr<Storage>> written_;
+  StepLog* previous_;
 };
 
 /// A block of memory on a device. Views share it; it goes back to its pool when the last of them is gone.
@@ -58,8 +58,13 @@ class Storage : public std::enable_shared_from_this<Storage> {
   void mark_written(const char* operation) {
     version_.fetch_add(1, std::memory_order_relaxed);
     writer_ = operation;
-    if (WriteLog* log = WriteLog::current()) log->add(weak_from_this());
+    if (StepLog* log = StepLog::current()) log->written.push_back(weak_from_this());
   }
+
+  /// The elements in bf16, if anything has asked for them (core/rounded_copy.h), and the version that they belong to.
+  std::shared_ptr<Storage> rounded;
+  uint64_t rounded_version = 0;
+  bool has_rounded() const { return rounded && rounded_version == version(); }
 
  private:
   std::shared_ptr<MemoryPool> pool_;

@@ -4,7 +4,6 @@
 #include "autograd.h"
 #include "autograd_node.h"
 #include "primitives.h"
-#include "sum_to_shape.h"
 #include "tensor.h"
 
 namespace percale {

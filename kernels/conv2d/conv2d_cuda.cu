@@ -1,5 +1,6 @@
 #include "../../core/cuda/dnn.h"
 #include "../../core/primitives.h"
+#include "../common/rounded_weight.h"
 #include "../elementwise/elementwise_twins.h"
 #include "conv2d_device.h"
 #include "conv2d_twins.h"
@@ -105,15 +106,20 @@ Tensor workspace(const Convolution& convolution, ConvolutionPass pass) {
   return Tensor::empty({static_cast<int64_t>(convolution_workspace(convolution, pass))}, {u8, cuda_device});
 }
 
+/// A weight or bias in the images' dtype.
+Tensor in_dtype(const Tensor& weight, DType dtype) {
+  return dtype == bf16 ? rounded_weight(weight.detach()) : weight.detach().to(dtype);
+}
+
 /// As the kernels want weights: in the images' dtype, channels last.
-Tensor filters(const Tensor& weight, DType dtype) { return weight.detach().to(dtype).channels_last(); }
+Tensor filters(const Tensor& weight, DType dtype) { return in_dtype(weight, dtype).channels_last(); }
 
 }  // namespace
 
 void convolution(const ConvolutionShape& shape, const Tensor& x, const Tensor& weight, const Tensor& bias, bool relu,
                  const Tensor& out) {
   const Tensor by = filters(weight, x.dtype());
-  Tensor added = bias.defined() ? bias.detach().to(x.dtype()).contiguous() : Tensor();
+  Tensor added = bias.defined() ? in_dtype(bias, x.dtype()).contiguous() : Tensor();
   if (x.dtype() == f64) {
     launch(convolution_kernel, blocks_for(out.numel(), threads), threads, 0, current_stream(), shape, x.data<double>(),
            by.data<double>(), added.defined() ? added.data<double>() : nullptr, relu, out.data<double>());

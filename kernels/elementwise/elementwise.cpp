@@ -4,7 +4,7 @@
 #include <limits>
 
 #include "../../core/autograd.h"
-#include "../../core/sum_to_shape.h"
+#include "../../core/primitives.h"
 #include "../../core/trace.h"
 #include "../reduction/reduction.h"
 #include "operands.h"

@@ -112,7 +112,4 @@ const Tensor& operator-=(const Tensor& target, const Operand& operand);
 const Tensor& operator*=(const Tensor& target, const Operand& operand);
 const Tensor& operator/=(const Tensor& target, const Operand& operand);
 
-/// The gradient of a tensor of `shape` that was broadcast to the shape of `gradient`: summed over what was repeated.
-Tensor sum_to_shape(const Tensor& gradient, const Shape& shape);
-
 }  // namespace percale

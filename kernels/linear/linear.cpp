@@ -67,7 +67,7 @@ Tensor checked_layer(const char* operation, const Tensor& x, const Tensor& weigh
   // Activations may be bf16 already while parameters stay f32.
   const auto is_rounded = [](const Tensor& tensor) { return tensor.dtype() == f32 || tensor.dtype() == bf16; };
   if (current_precision() == Precision::bf16 && is_rounded(x) && is_rounded(weight) && (x.dtype() == f32 || weight.dtype() == f32))
-    return checked_layer(operation, x.to(bf16), rounded_weight(weight), bias.defined() ? bias.to(bf16) : bias, activation);
+    return checked_layer(operation, x.to(bf16), rounded_weight(weight), bias.defined() ? rounded_weight(bias) : bias, activation);
   require(x.rank() > 0, operation, "x must be [..., in], got a tensor without dimensions");
   require(weight.rank() == 2, operation, "weight must be [out, in], got {}", weight.shape());
   require(x.size(-1) == weight.size(1), operation, "x {} does not fit weight {}: {} inputs, {} expected", x.shape(),

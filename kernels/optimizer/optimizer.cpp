@@ -4,6 +4,7 @@
 
 #include "../../core/dispatch.h"
 #include "../../core/primitives.h"
+#include "../../core/rounded_copy.h"
 #include "../../core/trace.h"
 #include "../common/strided.h"
 #include "optimizer_twins.h"
@@ -69,8 +70,8 @@ struct Step {
         copy(gradients[i], gradient);
         reordered.push_back(gradient);
       }
-      ParameterSpan span{.parameter = parameter.data(), .gradient = gradient.data(), .count = parameter.numel(),
-                         .step = steps.data<double>() + i};
+      ParameterSpan span{.parameter = parameter.data(), .rounded = rounded_data(parameter), .gradient = gradient.data(),
+                         .count = parameter.numel(), .step = steps.data<double>() + i};
       for (size_t k = 0; k < states.size(); ++k) {
         const Tensor& state = (*states[k])[i];
         check(i, state, "state");
@@ -86,7 +87,7 @@ struct Step {
     steps.mark_written(operation);
     for (size_t i = 0; i < parameters.size(); ++i) {
       if (!gradients[i].defined()) continue;
-      parameters[i].mark_written(operation);
+      mark_written_with_rounded(parameters[i], operation);
       for (const Tensors* state : states) (*state)[i].mark_written(operation);
     }
   }

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "../../core/cpu/threads.h"
+#include "../common/half_rows.h"
 #include "optimizer_twins.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -228,8 +229,13 @@ void update_parameters(const ParameterSpans& spans, const Tensor& learning_rate,
   const double rate = *learning_rate.data<double>();
   std::vector<Numbers> numbers;
   for (const ParameterSpan& span : spans) numbers.emplace_back(options, rate, *span.step += 1);
-  Row(spans).for_each_part(
-      [&](int64_t, size_t i, int64_t begin, int64_t end) { update(spans[i], numbers[i], begin, end); });
+  Row(spans).for_each_part([&](int64_t, size_t i, int64_t begin, int64_t end) {
+    const ParameterSpan& span = spans[i];
+    update(span, numbers[i], begin, end);
+    if (!span.rounded) return;
+    const auto* written = static_cast<const float*>(span.parameter) + begin;
+    rounded_floats(written, span.rounded + begin, static_cast<size_t>(end - begin));
+  });
 }
 
 /// Counts every parameter's step and works out its numbers, then runs the update of `dtype` over all of them.

@@ -8,12 +8,13 @@ namespace percale::cuda {
 namespace {
 
 constexpr int threads = 256;
-constexpr int capacity = 64;  // parameters a launch: what fits the 4 KB of a kernel's arguments
+constexpr int capacity = 56;  // parameters a launch: what fits the 4 KB of a kernel's arguments
 
 /// Up to `capacity` parameters by value, and which blocks work on which: block b on the last one with first_block <= b.
 template <class T>
 struct List {
   T* parameter[capacity];
+  bfloat16* rounded[capacity];
   const T* gradient[capacity];
   T* states[3][capacity];
   double* step[capacity];
@@ -23,7 +24,7 @@ struct List {
   int chunk;     ///< elements a block
   bool aligned;  ///< every address allows 16-byte accesses
 };
-static_assert(sizeof(List<float>) < 3900);
+static_assert(sizeof(List<float>) < 3900 && capacity <= 64);
 
 /// A block's parameter and its part of it.
 template <class T>
@@ -33,7 +34,7 @@ struct Part {
 
   __device__ explicit Part(const List<T>& list) : index(0) {
     const int block = static_cast<int>(blockIdx.x);
-    for (int step = capacity / 2; step > 0; step /= 2)
+    for (int step = 32; step > 0; step /= 2)
       if (index + step < list.size && list.first_block[index + step] <= block) index += step;
     begin = static_cast<index_t>(block - list.first_block[index]) * list.chunk;
     end = begin + list.chunk < list.count[index] ? begin + list.chunk : list.count[index];
@@ -70,6 +71,7 @@ __global__ void step_kernel(List<T> list, const Numbers* all_numbers, const Erro
   const Part<T> part(list);
   const Numbers numbers = all_numbers[part.index];
   T* parameter = list.parameter[part.index];
+  bfloat16* rounded = list.rounded[part.index];
   const T* gradient = list.gradient[part.index];
   for_each_vector(part, list.aligned, [&]<int width>(index_t i) {
     Vector<T, width> p = load_vector<width>(parameter + i), state[3];
@@ -84,6 +86,12 @@ __global__ void step_kernel(List<T> list, const Numbers* all_numbers, const Erro
       for (int k = 0; k < states; ++k) state[k][lane] = own[k];
     }
     store_vector(parameter + i, p);
+    if (rounded) {
+      Vector<bfloat16, width> in_bf16;
+#pragma unroll
+      for (int lane = 0; lane < width; ++lane) in_bf16[lane] = static_cast<float>(p[lane]);
+      store_vector(rounded + i, in_bf16);
+    }
 #pragma unroll
     for (int k = 0; k < states; ++k) store_vector(list.states[k][part.index] + i, state[k]);
   });
@@ -170,15 +178,15 @@ void for_each_list(const ParameterSpans& spans, Body&& body) {
       const ParameterSpan& span = spans[begin + static_cast<size_t>(list.size)];
       const int i = list.size;
       list.parameter[i] = static_cast<T*>(span.parameter);
+      list.rounded[i] = span.rounded;
       list.gradient[i] = static_cast<const T*>(span.gradient);
       for (int k = 0; k < 3; ++k) list.states[k][i] = static_cast<T*>(span.states[k]);
       list.step[i] = span.step;
       list.count[i] = span.count;
       list.first_block[i] = list.blocks;
       list.blocks += static_cast<int>((span.count + chunk - 1) / chunk);
-      for (const void* address : {static_cast<const void*>(span.parameter), span.gradient,
-                                  static_cast<const void*>(span.states[0]), static_cast<const void*>(span.states[1]),
-                                  static_cast<const void*>(span.states[2])})
+      for (const void* address : std::initializer_list<const void*>{span.parameter, span.rounded, span.gradient,
+                                                                    span.states[0], span.states[1], span.states[2]})
         list.aligned = list.aligned && reinterpret_cast<uintptr_t>(address) % 16 == 0;
     }
     body(list);

@@ -13,6 +13,7 @@ namespace percale {
 /// The memory of one parameter: `count` elements from each address, in the same order.
 struct ParameterSpan {
   void* parameter = nullptr;
+  bfloat16* rounded = nullptr;  ///< the parameter in bf16, to be written too, or null
   const void* gradient = nullptr;
   void* states[3] = {};  ///< momentum buffer; Adagrad's sum; or Adam's m, v and, with amsgrad, the largest v
   int64_t count = 0;

@@ -90,7 +90,7 @@ void Optimizer::set_lr(double lr) {
 void Optimizer::set_lr(size_t index, double lr) {
   Group& group = groups_.at(index);
   require(lr >= 0, name_, "the learning rate cannot be negative, got {}", lr);
-  require(!WriteLog::current(), name_,
+  require(!StepLog::current(), name_,
           "a learning rate set inside a captured step would be the same in every replay; set it between the steps");
   group.lr = lr;
   if (group.rate.defined()) group.rate.fill_(lr);

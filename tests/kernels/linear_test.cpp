@@ -20,10 +20,12 @@
 #include "../../kernels/matmul/matmul.h"
 #include "../testing/check.h"
 #include "../testing/instruction_set.h"
+#include "../testing/message_of.h"
 
 namespace percale {
 namespace {
 
+using testing::message_of;
 using testing::same_bytes;
 
 Tensor numbers(const Shape& shape, double seed, DType dtype = f32) {
@@ -159,13 +161,35 @@ TEST(Linear, PrecisionGuardRoundsOperandsAndKeepsParametersGradients) {
 // A forward pass casts no weight that an earlier one has cast, and every weight that was written since.
 TEST(Linear, RoundedWeightsAreKeptUntilTheyAreWritten) {
   const NoGradGuard no_grad;
-  const Tensor weight = numbers({4, 6}, 1), first = rounded_weight(weight), again = rounded_weight(weight);
-  EXPECT_TRUE(same_bytes(first, weight.to(bf16)));
-  EXPECT_EQ(first.data(), again.data());
-  weight.fill_(3);
-  const Tensor later = rounded_weight(weight);
-  EXPECT_EQ(later.select(0, 3).select(0, 5).item<double>(), 3);
-  EXPECT_TRUE(same_bytes(first, numbers({4, 6}, 1).to(bf16)));  // what an earlier step still needs
+  for (const Device device : {cpu_device, cuda_device}) {
+    if (device.is_cuda() && !cuda_available()) continue;
+    const Tensor weight = numbers({4, 6}, 1).to(device), first = rounded_weight(weight);
+    EXPECT_TRUE(same_bytes(first, weight.to(bf16)));
+    const uint64_t version = first.version();
+    EXPECT_EQ(rounded_weight(weight.t()).data(), first.data());
+    EXPECT_EQ(first.version(), version);
+    weight.fill_(3);
+    EXPECT_TRUE(same_bytes(rounded_weight(weight), full({4, 6}, 3, {bf16, device})));
+    EXPECT_EQ(rounded_weight(weight).data(), first.data());
+    const Tensor part = weight.slice(1, 1, 5);  // of more memory: a copy of its own
+    EXPECT_TRUE(same_bytes(rounded_weight(part), full({4, 4}, 3, {bf16, device})));
+    EXPECT_NE(rounded_weight(part).data(), first.data());
+  }
+}
+
+TEST(Linear, BackwardOverAWeightThatWasRoundedAgainIsAnError) {
+  for (const Device device : {cpu_device, cuda_device}) {
+    if (device.is_cuda() && !cuda_available()) continue;
+    const Tensor weight = numbers({4, 6}, 1).to(device).requires_grad_(), x = numbers({2, 6}, 2).to(device);
+    const PrecisionScope scope(Precision::bf16);
+    const Tensor y = linear(x.requires_grad_(), weight);
+    {
+      const NoGradGuard no_grad;
+      weight.fill_(3);
+      linear(x, weight);
+    }
+    EXPECT_NE(message_of([&] { y.backward(ones({2, 4}, {bf16, device})); }).find("written since by rounding"), std::string::npos);
+  }
 }
 
 TEST(Linear, NanPassesReluAndItsGradient) {

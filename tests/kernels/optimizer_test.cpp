@@ -5,8 +5,11 @@
 
 #include "../../core/autograd.h"
 #include "../../core/graph.h"
+#include "../../core/rounded_copy.h"
+#include "../../kernels/elementwise/elementwise.h"
 #include "../../kernels/fill/fill.h"
 #include "../../kernels/optimizer/optimizer.h"
+#include "../../kernels/random/random.h"
 #include "../testing/check.h"
 
 #if PERCALE_HAS_CUDA
@@ -107,6 +110,65 @@ TEST_P(OptimizerStep, KeepsTheSmallestNormalMoment) {
       EXPECT_EQ(first[4].item<double>(), expected);
     }
   }
+}
+
+/// Steps of every optimizer on a parameter of many elements and on one of few, of which a copy in bf16 is kept.
+TEST_P(OptimizerStep, WritesTheCopyInBf16Too) {
+  const Tensors first = {rand({40, 129}, {f32, device()}), rand({3}, {f32, device()}), rand({7}, {f32, device()})};
+  const Tensor rate = full({1}, 0.1, {f64, device()});
+  const auto check = [&](auto step) {
+    Tensors parameters, gradients;
+    std::vector<Tensors> states(3);
+    for (const Tensor& one : first) {
+      parameters.push_back(one.clone());
+      gradients.push_back(one * one);
+      for (Tensors& state : states) state.push_back(zeros_like(one));
+    }
+    const Tensors copies = {rounded_copy(parameters[0]), rounded_copy(parameters[1])};
+    const Tensor steps = zeros({3}, {f64, device()});
+    for (int i = 0; i < 3; ++i) step(parameters, gradients, states, steps);
+    for (size_t i = 0; i < copies.size(); ++i) {
+      EXPECT_TRUE(parameters[i].storage()->has_rounded());  // so that nobody rounds it again
+      EXPECT_TRUE(testing::same_bytes(copies[i], parameters[i].to(bf16)));
+      EXPECT_FALSE(testing::same_bytes(copies[i], first[i].to(bf16)));
+    }
+    EXPECT_FALSE(parameters[2].storage()->rounded);
+  };
+  check([&](auto& p, auto& g, auto&, auto& steps) { sgd_step(p, g, {}, rate, steps); });
+  check([&](auto& p, auto& g, auto& s, auto& steps) { sgd_step(p, g, s[0], rate, steps, {.momentum = 0.9}); });
+  check([&](auto& p, auto& g, auto& s, auto& steps) { adagrad_step(p, g, s[0], rate, steps); });
+  check([&](auto& p, auto& g, auto& s, auto& steps) { adam_step(p, g, s[0], s[1], {}, rate, steps); });
+  check([&](auto& p, auto& g, auto& s, auto& steps) { adam_step(p, g, s[0], s[1], s[2], rate, steps); });
+}
+
+/// A copy that is behind stays so: only a whole rounding makes it one of the parameter's present value.
+TEST_P(OptimizerStep, LeavesACopyThatIsBehindAlone) {
+  Model model(device());
+  const Tensor copy = rounded_copy(model.parameters[0]), before = copy.clone();
+  model.parameters[0].fill_(2);
+  model.step();
+  EXPECT_TRUE(testing::same_bytes(copy, before));
+  EXPECT_TRUE(testing::same_bytes(rounded_copy(model.parameters[0]), model.parameters[0].to(bf16)));
+}
+
+/// What a captured step reads in bf16 follows the parameter, whoever writes it.
+TEST_P(OptimizerStep, KeepsTheCopyInBf16InAGraph) {
+  Model eager(device()), captured(device());
+  const Tensor eager_sum = zeros({5, 3}, {f32, device()}), captured_sum = zeros_like(eager_sum);
+  const auto step_of = [](Model& model, const Tensor& sum) {
+    sum += rounded_copy(model.parameters[0]).to(f32);
+    model.step();
+  };
+  auto step = Graph::capture([&] { step_of(captured, captured_sum); }, device());
+  for (int i = 0; i < 6; ++i) {
+    if (i == 3)
+      for (const Model* model : {&eager, &captured}) model->parameters[0].fill_(0.7);
+    EXPECT_EQ(captured.parameters[0].storage()->has_rounded(), i != 0 && i != 3);
+    step_of(eager, eager_sum);
+    step();
+  }
+  EXPECT_TRUE(testing::same_bytes(captured_sum, eager_sum));
+  EXPECT_TRUE(testing::same_bytes(rounded_copy(captured.parameters[0]), captured.parameters[0].to(bf16)));
 }
 
 #if PERCALE_HAS_CUDA

@@ -166,7 +166,7 @@ TEST(Optimizer, StateHasItsParametersStridesAndIsSavedContiguous) {
 TEST(Optimizer, RatesAreNotSetInsideACapturedStep) {
   const Tensor p = parameter();
   SGD optimizer({p});
-  const WriteLog recording;
+  const StepLog recording;
   EXPECT_NE(message_of([&] { optimizer.set_lr(1); }).find("inside a captured step"), std::string::npos);
 }
 
