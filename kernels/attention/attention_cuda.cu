@@ -67,9 +67,6 @@ struct Call {
   index_t row_width() const { return heads * width; }
 };
 
-__device__ inline float multiply_add(float a, float b, float c) { return fmaf(a, b, c); }
-__device__ inline double multiply_add(double a, double b, double c) { return fma(a, b, c); }
-
 /// What a block works on: rows `first` and on of a sequence whose tokens begin at `begin`.
 struct Piece {
   index_t begin, length, first, head;

@@ -21,6 +21,7 @@
 #include "device_emulated.h"
 #endif
 
+#include "device_arithmetic.h"
 #include "device_block.h"
 #include "device_errors.h"
 #include "device_strided.h"

@@ -10,9 +10,6 @@
 
 namespace percale::cuda {
 
-__device__ inline float multiply_add(float a, float b, float c) { return fmaf(a, b, c); }
-__device__ inline double multiply_add(double a, double b, double c) { return fma(a, b, c); }
-
 template <class A>
 __device__ A normalised(A x, const RowStatistics<A>& by) {
   return multiply_add(x - by.shift, by.scale, by.offset);

@@ -39,9 +39,6 @@ struct SkinnyProduct {
   bool aligned;  ///< both operands can be read 16 bytes at a time
 };
 
-__device__ inline float multiply_add(float a, float b, float c) { return fmaf(a, b, c); }
-__device__ inline double multiply_add(double a, double b, double c) { return fma(a, b, c); }
-
 template <class T>
 __device__ void store_finished(const SkinnyProduct<T>& p, int64_t row, int64_t column, compute_t<T> sum) {
   if (p.bias) sum += static_cast<compute_t<T>>(p.bias[column]);
