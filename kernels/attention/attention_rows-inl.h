@@ -75,26 +75,7 @@ namespace {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-/// exp(x) of x that are not above 0 by more than rounding: within 1 ulp, 0 below -87.7, NaN for NaN. Cephes' polynomial
-/// (S. Moshier, expf).
-template <class D, class V = hn::Vec<D>>
-HWY_INLINE V exp_of_negative(D t, V x) {
-  const hn::RebindToSigned<D> whole;
-  const V magic = hn::Set(t, 12582912.0f);  // 1.5 * 2^23: adding it rounds to integers
-  x = hn::Max(hn::Set(t, -88.0f), x);       // in this order NaN stays
-  const V shifted = hn::MulAdd(x, hn::Set(t, 1.44269504f), magic), n = hn::Sub(shifted, magic);
-  V r = hn::NegMulAdd(n, hn::Set(t, 0.693359375f), x);
-  r = hn::NegMulAdd(n, hn::Set(t, -2.12194440e-4f), r);
-  V series = hn::MulAdd(hn::Set(t, 1.9875691500e-4f), r, hn::Set(t, 1.3981999507e-3f));
-  series = hn::MulAdd(series, r, hn::Set(t, 8.3334519073e-3f));
-  series = hn::MulAdd(series, r, hn::Set(t, 4.1665795894e-2f));
-  series = hn::MulAdd(series, r, hn::Set(t, 1.6666665459e-1f));
-  series = hn::MulAdd(series, r, hn::Set(t, 5.0000001201e-1f));
-  series = hn::Add(hn::MulAdd(series, hn::Mul(r, r), r), hn::Set(t, 1.0f));
-  const auto exponent =
-      hn::Add(hn::BitCast(whole, shifted), hn::Set(whole, 127));  // the lowest bits of `shifted` are n
-  return hn::Mul(series, hn::BitCast(t, hn::ShiftLeft<23>(exponent)));
-}
+using simd::exp_of_negative;
 
 template <class T>
 HWY_INLINE T fold(T* lanes) {
