@@ -2,6 +2,8 @@
 
 #include <cstdio>
 
+#include "index_error.h"
+
 namespace percale {
 
 std::string text(double value) {
@@ -23,6 +25,17 @@ std::string format_text(std::string_view pattern, std::initializer_list<std::str
 
 void fail(std::string_view operation, std::string_view pattern, std::initializer_list<std::string> values) {
   throw Error("[" + std::string(operation) + "] " + format_text(pattern, values));
+}
+
+void fail_at(std::string_view operation, std::string message, int64_t value, int64_t position, const Shape& shape,
+             int64_t bound) {
+  const auto put = [&](std::string_view slot, const std::string& text) {
+    if (const size_t at = message.find(slot); at != std::string::npos) message.replace(at, slot.size(), text);
+  };
+  put("{value}", std::to_string(value));
+  put("{position}", position_text(position, shape));
+  put("{bound}", std::to_string(bound));
+  fail(operation, "{}", {message});
 }
 
 void unsupported(const char* operation, DType dtype) {

@@ -66,10 +66,6 @@ int32_t site_number(Registry& all, const char* operation, const char* message) {
   return static_cast<int32_t>(all.sites.size() - 1);
 }
 
-void replace(std::string& message, const std::string& slot, const std::string& text) {
-  if (const size_t at = message.find(slot); at != std::string::npos) message.replace(at, slot.size(), text);
-}
-
 [[noreturn]] void throw_error(const ErrorRecord& error) {
   Site site;
   {
@@ -77,11 +73,8 @@ void replace(std::string& message, const std::string& slot, const std::string& t
     std::scoped_lock lock(all.mutex);
     site = all.sites.at(static_cast<size_t>(error.site));
   }
-  std::string message = site.message;
-  replace(message, "{value}", std::to_string(error.value));
-  replace(message, "{position}", position_text(error.position, Shape(std::span<const int64_t>(error.extents, static_cast<size_t>(error.rank)))));
-  replace(message, "{bound}", std::to_string(error.bound));
-  fail(site.operation, "{}", {message});
+  const Shape shape(std::span<const int64_t>(error.extents, static_cast<size_t>(error.rank)));
+  fail_at(site.operation, site.message, error.value, error.position, shape, error.bound);
 }
 
 }  // namespace

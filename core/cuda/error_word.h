@@ -8,7 +8,7 @@
 
 #include <cstdint>
 
-#include "../shape.h"
+#include "../index_error.h"
 #include "runtime.h"
 
 namespace percale::cuda {
@@ -37,10 +37,8 @@ struct ErrorReporter {
   int32_t site;
 };
 
-inline constexpr const char* index_message = "index {value} at position {position} is out of range for a table of {bound} rows";
-
-/// For a kernel that reads an index tensor of shape `index_shape` on `stream`. `operation` and `message` are literals;
-/// `{value}`, `{position}` and `{bound}` in the message are filled in.
+/// For a kernel that reads an index tensor of shape `index_shape` on `stream`. `operation` and `message` (as for
+/// `fail_at`) are literals.
 ErrorReporter error_reporter(const char* operation, const Shape& index_shape, Stream stream = current_stream(),
                              const char* message = index_message);
 /// For a kernel that writes lasting state: it reads this and does nothing if an error is recorded.

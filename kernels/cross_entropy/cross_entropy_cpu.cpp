@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "../../core/cpu/threads.h"
+#include "../common/index_range.h"
 #include "cross_entropy_twins.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -209,13 +210,6 @@ int64_t pieces_of(const CrossEntropy& loss) {
   return loss.inner == 1 ? (loss.outer + strip - 1) / strip : loss.outer * ((loss.inner + strip - 1) / strip);
 }
 
-void check_classes(const Tensor& target, const CrossEntropy& loss) {
-  const auto* classes = target.data<int64_t>();
-  for (int64_t p = 0; p < target.numel(); ++p)
-    require(classes[p] == loss.ignore_index || (classes[p] >= 0 && classes[p] < loss.classes), "cross_entropy",
-            "class {} at position {} is out of range for {} classes", classes[p], position_text(p, target.shape()), loss.classes);
-}
-
 template <class T>
 void forward_as(const CrossEntropyForward& tensors, const CrossEntropy& loss) {
   const int64_t positions = loss.positions();
@@ -291,7 +285,8 @@ void gradient_as(const CrossEntropyBackward& tensors, const CrossEntropy& loss) 
 }  // namespace
 
 void cross_entropy(const CrossEntropyForward& tensors, const CrossEntropy& loss) {
-  check_classes(tensors.target, loss);
+  check_range("cross_entropy", class_message, tensors.target.data<int64_t>(), tensors.target.shape(), loss.classes,
+              loss.ignore_index);
   if (tensors.logits.dtype() == f64) forward_as<double>(tensors, loss);
   else forward_as<float>(tensors, loss);
 }

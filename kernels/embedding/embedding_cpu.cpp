@@ -4,6 +4,7 @@
 
 #include "../../core/cpu/threads.h"
 #include "../common/convert.h"
+#include "../common/index_range.h"
 #include "../common/row_entries.h"
 #include "embedding_twins.h"
 
@@ -123,17 +124,6 @@ constexpr int64_t cached_bytes = 2 << 20;
 
 int64_t bytes_of(const Tensor& tensor) { return tensor.numel() * static_cast<int64_t>(size_of(tensor.dtype())); }
 
-template <class Index>
-void check_range(const Index* index, const Shape& shape, int64_t rows) {
-  bool outside = false;
-  for (int64_t i = 0; i < shape.numel(); ++i)
-    outside |= static_cast<uint64_t>(static_cast<int64_t>(index[i])) >= static_cast<uint64_t>(rows);
-  if (!outside) return;
-  for (int64_t i = 0; i < shape.numel(); ++i)
-    require(index[i] >= 0 && index[i] < rows, "embedding",
-            "index {} at position {} is out of range for a table of {} rows", index[i], position_text(i, shape), rows);
-}
-
 /// As sum_block, for f16 and bf16, summed in f32.
 template <class T>
 void sum_block_half(const T* upstream, int64_t width, const RowEntries::Block& block, int64_t rows, T* gradient, bool) {
@@ -180,7 +170,7 @@ void gather_rows(const Tensor& table, const Tensor& index, const Tensor& rows) {
   const auto* from = static_cast<const uint8_t*>(table.data());
   auto* to = static_cast<uint8_t*>(rows.data());
   auto run = [&](const auto* positions, auto gather) {
-    check_range(positions, index.shape(), table.size(0));
+    check_range("embedding", index_message, positions, index.shape(), table.size(0));
     parallel_for(index.numel(), std::max<int64_t>((256 << 10) / std::max<int64_t>(bytes, 1), 1),
                  [&](int64_t begin, int64_t end) {
                    gather(from, positions + begin, end - begin, bytes, to + begin * bytes, stream);
@@ -206,8 +196,9 @@ void sum_rows(const Tensor& upstream, const Tensor& index, const Tensor& gradien
 }
 
 void renormalise_rows(const Tensor& table, const Tensor& index, double max_norm, double norm_type) {
-  visit_index("embedding", index.dtype(),
-              [&]<class Index>() { check_range(index.data<Index>(), index.shape(), table.size(0)); });
+  visit_index("embedding", index.dtype(), [&]<class Index>() {
+    check_range("embedding", index_message, index.data<Index>(), index.shape(), table.size(0));
+  });
   const RowEntries entries(index, table.size(0));
   const int64_t width = table.size(1);
   visit_floating("embedding", table.dtype(), [&]<class T>() {

@@ -2,6 +2,7 @@
 #include <numeric>
 
 #include "../../core/cpu/threads.h"
+#include "../common/index_range.h"
 #include "embedding_bag_twins.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -43,16 +44,6 @@ int64_t grain_of(const Bags& bags, int64_t count) {
   return std::max<int64_t>(16384 / numbers, 1);
 }
 
-template <class T, class Index>
-void check_range(const Bags& bags) {
-  const Index* index = bags.index.data<Index>();
-  const int64_t rows = bags.table.size(0);
-  for (int64_t i = 0; i < bags.index.numel(); ++i)
-    require(index[i] >= 0 && index[i] < rows, "embedding_bag",
-            "index {} at position {} is out of range for a table of {} rows", index[i],
-            position_text(i, bags.index_shape), rows);
-}
-
 /// The larger of each column, and which entry it is from.
 template <class T>
 void keep_larger(const T* row, int64_t entry, T* largest, int64_t* chosen, int64_t width) {
@@ -65,10 +56,10 @@ void keep_larger(const T* row, int64_t entry, T* largest, int64_t* chosen, int64
 
 template <class T, class Index, class AddRow>
 void reduce(const Bags& bags, const Bagged& result, AddRow add_row) {
-  check_range<T, Index>(bags);
+  const Index* index = bags.index.data<Index>();
+  check_range("embedding_bag", index_message, index, bags.index_shape, bags.table.size(0));
   const T* table = bags.table.data<T>();
   const T* weights = bags.weights.defined() ? bags.weights.data<T>() : nullptr;
-  const Index* index = bags.index.data<Index>();
   const int64_t* starts = bags.starts.data<int64_t>();
   const int64_t count = result.rows.size(0), width = result.rows.size(1);
   parallel_for(count, grain_of(bags, count), [&](int64_t first, int64_t last) {

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "../common/index_range.h"
 #include "../common/row_pieces.h"
 #include "../fill/fill.h"
 #include "embedding_norm_twins.h"
@@ -55,26 +56,6 @@ namespace {
 
 constexpr int64_t grain = 16384;  // elements a piece of work
 
-template <class Index>
-void check_range(const Tensor& index, const Tensor& table, const char* message) {
-  const Index* entries = index.data<Index>();
-  const int64_t rows = table.size(0);
-  bool outside = false;
-  for (int64_t i = 0; i < index.numel(); ++i)
-    outside |= static_cast<uint64_t>(static_cast<int64_t>(entries[i])) >= static_cast<uint64_t>(rows);
-  if (!outside) return;
-  int64_t first = 0;
-  while (entries[first] >= 0 && entries[first] < rows) ++first;
-  std::string text = message;
-  const auto put = [&](const std::string& slot, const std::string& value) {
-    text.replace(text.find(slot), slot.size(), value);
-  };
-  put("{value}", std::to_string(entries[first]));
-  put("{position}", position_text(first, index.shape()));
-  put("{bound}", std::to_string(rows));
-  fail("embedding_layer_norm", "{}", {text});
-}
-
 template <class T, class Index, class Row>
 void run(const EmbeddingNorm& operands, Row row_function) {
   constexpr int tables = embedding_norm_tables;
@@ -113,7 +94,8 @@ void run(const EmbeddingNorm& operands, Row row_function) {
 void embedding_norm(const EmbeddingNorm& operands) {
   visit_index("embedding_layer_norm", operands.indices[0].dtype(), [&]<class Index>() {
     for (int k = 0; k < embedding_norm_tables; ++k)
-      check_range<Index>(operands.indices[k], operands.tables[k], embedding_norm_messages[k]);
+      check_range("embedding_layer_norm", embedding_norm_messages[k], operands.indices[k].data<Index>(),
+                  operands.indices[k].shape(), operands.tables[k].size(0));
     if (operands.result.dtype() == f64)
       run<double, Index>(operands, HWY_DYNAMIC_DISPATCH(embedding_norm_row_f64));
     else

@@ -1,6 +1,7 @@
 #include <array>
 
 #include "../../core/cpu/threads.h"
+#include "../common/index_range.h"
 #include "image_batch_twins.h"
 
 namespace percale::cpu {
@@ -11,13 +12,8 @@ using Table = std::array<float, 256>;  ///< every byte's value: exact, and cheap
 template <class Index>
 std::vector<int64_t> checked_rows(const Tensor& rows, int64_t count) {
   const Index* named = rows.data<Index>();
-  std::vector<int64_t> result(static_cast<size_t>(rows.numel()));
-  for (size_t i = 0; i < result.size(); ++i) {
-    result[i] = named[i];
-    require(named[i] >= 0 && named[i] < count, "image_batch", "row {} at position {} is out of range for {} images", named[i],
-            i, count);
-  }
-  return result;
+  check_range("image_batch", image_row_message, named, rows.shape(), count);
+  return {named, named + rows.numel()};
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include "../../core/cpu/threads.h"
 #include "../common/convert.h"
+#include "../common/index_range.h"
 #include "index_select_twins.h"
 
 namespace percale::cpu {
@@ -75,9 +76,7 @@ void index_select(const Tensor& x, const Tensor& index, const Tensor& result, co
   auto* to = static_cast<char*>(result.data());
   visit_index("index_select", index.dtype(), [&]<class Index>() {
     const Index* positions = index.data<Index>();
-    for (int64_t k = 0; k < shape.count; ++k)
-      require(positions[k] >= 0 && positions[k] < shape.extent, "index_select",
-              "index {} at position {} is out of range for a dimension of {}", positions[k], k, shape.extent);
+    check_range("index_select", select_message, positions, index.shape(), shape.extent);
     switch (bytes) {
       case 1: return gather<1>(from, positions, to, shape, bytes);
       case 4: return gather<4>(from, positions, to, shape, bytes);

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "../common/index_range.h"
 #include "next_rows_twins.h"
 
 namespace percale::cpu {
@@ -12,9 +13,8 @@ void next_rows(const Tensor& order, const Tensor& all_labels, const Tensor& curs
           "row {} of the order is past its end: it has {} rows", position + batch - 1, total);
   const int64_t* from = order.data<int64_t>() + position;
   const int64_t* label = all_labels.data<int64_t>();
+  check_range("next_rows", no_label_message, from, rows.shape(), images);
   for (int64_t i = 0; i < batch; ++i) {
-    require(from[i] >= 0 && from[i] < images, "next_rows", "row {} at position {} is out of range for {} labels",
-            from[i], i, images);
     rows.data<int64_t>()[i] = from[i];
     labels.data<int64_t>()[i] = label[from[i]];
   }

@@ -3,6 +3,7 @@
 
 #include "../../core/cpu/threads.h"
 #include "../common/convert.h"
+#include "../common/index_range.h"
 #include "one_hot_twins.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -38,17 +39,6 @@ namespace {
 /// Beyond a core's own cache, zeros are stored past it.
 constexpr int64_t cached_bytes = 2 << 20, grain_bytes = 256 << 10;
 
-template <class Index>
-void check_range(const Index* index, const Shape& shape, int64_t classes) {
-  bool outside = false;
-  for (int64_t i = 0; i < shape.numel(); ++i)
-    outside |= static_cast<uint64_t>(static_cast<int64_t>(index[i])) >= static_cast<uint64_t>(classes);
-  if (!outside) return;
-  for (int64_t i = 0; i < shape.numel(); ++i)
-    require(index[i] >= 0 && index[i] < classes, "one_hot", "index {} at position {} is out of range for {} classes",
-            index[i], position_text(i, shape), classes);
-}
-
 }  // namespace
 
 void one_hot(const Tensor& index, const Tensor& rows) {
@@ -57,7 +47,7 @@ void one_hot(const Tensor& index, const Tensor& rows) {
   const auto stream_zeros = HWY_DYNAMIC_DISPATCH(stream_zeros);
   visit_index("one_hot", index.dtype(), [&]<class Index>() {
     const Index* positions = index.data<Index>();
-    check_range(positions, index.shape(), classes);
+    check_range("one_hot", class_message, positions, index.shape(), classes);
     visit(rows.dtype(), [&]<class T>() {
       T* to = rows.data<T>();
       parallel_for(index.numel(), std::max<int64_t>(grain_bytes / bytes, 1), [&](int64_t begin, int64_t end) {

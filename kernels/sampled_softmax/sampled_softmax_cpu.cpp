@@ -4,7 +4,7 @@
 #include <limits>
 
 #include "../../core/cpu/threads.h"
-#include "../../core/error.h"
+#include "../common/index_range.h"
 #include "../common/random_words.h"
 #include "../skip_gram/skip_gram_twins.h"
 #include "sampled_softmax_twins.h"
@@ -160,11 +160,9 @@ void correct(const ClassDraw& draw) {
 void draw_classes(const ClassDraw& draw) {
   const int64_t rows = draw.rows(), samples = draw.samples(), bound = draw.sampler.accept.numel();
   int64_t* classes = draw.classes.data<int64_t>();
-  for (int64_t i = 0; i < rows; ++i) {
-    classes[i] = draw.target.data<int64_t>()[i];
-    require(classes[i] >= 0 && classes[i] < bound, "sampled_softmax",
-            "class {} at position {} is out of range for {} classes", classes[i], i, bound);
-  }
+  const int64_t* target = draw.target.data<int64_t>();
+  check_range("sampled_softmax", target_message, target, draw.target.shape(), bound);
+  std::copy_n(target, rows, classes);
   const int64_t blocks = (samples + 1) / 2;
   const Tensor bits = Tensor::empty({4 * blocks}, {i32, cpu_device});
   auto* words = reinterpret_cast<uint32_t*>(bits.data<int32_t>());

@@ -1,20 +1,12 @@
 #include "skip_gram_windows.h"
 
-#include "../../core/error.h"
+#include "../common/index_range.h"
 #include "../common/random_words.h"
 
 namespace percale::cpu {
 namespace {
 
 constexpr int64_t grain = 128;
-
-void check_rows(const SkipGramCall& call) {
-  const int32_t* text = call.text.data<int32_t>();
-  const int64_t words = call.words();
-  for (int64_t p = 0; p < call.text.numel(); ++p)
-    require(text[p] >= -1 && text[p] < words, "skip_gram",
-            "row {} at position {} of the text is out of range for {} words", text[p], p, words);
-}
 
 }  // namespace
 
@@ -26,7 +18,7 @@ Windows::Windows(const SkipGramCall& call)
       drawn_(Tensor::empty({positions_, outputs_}, {i32, cpu_device})),
       place_(Tensor::empty({positions_}, {i32, cpu_device})),
       line_(Tensor::empty({positions_ + 2}, {i32, cpu_device})) {
-  check_rows(call);
+  check_range("skip_gram", no_row_message, call.text.data<int32_t>(), call.text.shape(), call.words(), -1);
   parallel_for(positions_, grain, [&](int64_t begin, int64_t end) { draw(call, begin, end); });
   line_up(call.text.data<int32_t>());
 }
