@@ -161,14 +161,6 @@ BatchNormFunctions<T> functions_here() {
     return HWY_DYNAMIC_DISPATCH(batch_norm_functions_f32)();
 }
 
-template <class Body>
-void with_type(const Tensor& like, Body body) {
-  if (like.dtype() == f64)
-    body.template operator()<double>();
-  else
-    body.template operator()<float>();
-}
-
 /// Rows a piece, by the matrix's extents alone: few enough to be read twice from a core's own cache.
 int64_t rows_of_cached_piece(int64_t rows, int64_t channels) {
   constexpr int64_t elements = 65536;
@@ -180,11 +172,6 @@ template <class Body>
 void for_each_piece(int64_t rows, int64_t channels, Body body) {
   parallel_for(rows, std::max<int64_t>(16384 / channels, 1),
                [&](int64_t begin, int64_t end) { body(begin, end - begin); });
-}
-
-template <class T>
-RowStatistics<T>* statistics_in(const Tensor& statistics) {
-  return reinterpret_cast<RowStatistics<T>*>(statistics.data<T>());
 }
 
 /// Arrays of a number a channel, one behind the other.

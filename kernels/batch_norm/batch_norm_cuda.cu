@@ -10,14 +10,6 @@ namespace {
 
 constexpr int column_threads = warp_size, row_threads = 8;
 
-
-/// Rows a block takes: by their number alone, so that the bytes are the same on every GPU.
-int64_t rows_of_piece(int64_t rows) {
-  int64_t piece = 256;
-  while (piece * 1024 < rows) piece *= 2;
-  return piece;
-}
-
 template <class T>
 struct Matrix {
   const T* data;
@@ -170,11 +162,6 @@ __global__ void input_gradient_kernel(Matrix<T> x, const T* upstream, const T* w
   });
 }
 
-template <class T>
-RowStatistics<T>* statistics_in(const Tensor& statistics) {
-  return reinterpret_cast<RowStatistics<T>*>(statistics.data<T>());
-}
-
 /// A matrix and the grid over its channels and pieces.
 template <class T>
 struct Plan {
@@ -189,14 +176,6 @@ struct Plan {
         grid(static_cast<unsigned>((x.channels + column_threads - 1) / column_threads), static_cast<unsigned>(pieces)),
         options{input.options()} {}
 };
-
-template <class Body>
-void with_type(const Tensor& like, Body body) {
-  if (like.dtype() == f64)
-    body.template operator()<double>();
-  else
-    body.template operator()<float>();
-}
 
 }  // namespace
 

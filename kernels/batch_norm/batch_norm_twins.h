@@ -79,6 +79,20 @@ struct BatchNormGradient {
   bool training;                          ///< whether the statistics came from the input
 };
 
+template <class T>
+RowStatistics<T>* statistics_in(const Tensor& statistics) {
+  return reinterpret_cast<RowStatistics<T>*>(statistics.data<T>());
+}
+
+/// Calls `body.operator()<T>()` with the type of what `like` holds.
+template <class Body>
+void with_type(const Tensor& like, Body body) {
+  if (like.dtype() == f64)
+    body.template operator()<double>();
+  else
+    body.template operator()<float>();
+}
+
 namespace cpu {
 /// `statistics` of the matrix `input`, which the running ones follow.
 void batch_statistics(const Tensor& input, double eps, const RunningStatistics& running, const Tensor& statistics);

@@ -49,6 +49,13 @@ T* data_or_null(const Tensor& tensor) {
   return tensor.defined() ? tensor.data<T>() : nullptr;
 }
 
+/// Rows of a column that a block sums: by their number alone, so that the bytes are the same on every GPU.
+inline int64_t rows_of_piece(int64_t rows) {
+  int64_t piece = 256;
+  while (piece * 1024 < rows) piece *= 2;
+  return piece;
+}
+
 inline constexpr int row_block = 256;  ///< threads a block
 
 /// The row that this group of threads works on.

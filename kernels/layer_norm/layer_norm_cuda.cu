@@ -114,13 +114,6 @@ __global__ void input_gradient_kernel(Gradient<T, R, Y> all) {
   });
 }
 
-/// Rows a block sums: by the number of rows alone, so that the bytes are the same on every GPU.
-int64_t rows_of_piece(int64_t rows) {
-  int64_t piece = 256;
-  while (piece * 1024 < rows) piece *= 2;
-  return piece;
-}
-
 constexpr int column_threads = warp_size, row_threads = 8;
 
 template <class A>
