@@ -35,7 +35,8 @@ __device__ T block_max(T value, T lowest, BlockScratch<T>& scratch) {
   return block_reduce(value, combine::Largest{}, lowest, scratch);
 }
 
-/// Thread i gets the sum of threads 0 to i - 1, and `total` that of all.
+/// Thread i gets the sum of threads 0 to i - 1, and `total` that of all. The scratch is read until the block's next
+/// barrier.
 template <class T>
 __device__ T block_exclusive_sum(T value, T& total, BlockScratch<T>& scratch) {
   const int lane = lane_index(), warp = warp_index(), warps = threads_in_block() / warp_size;
@@ -47,7 +48,6 @@ __device__ T block_exclusive_sum(T value, T& total, BlockScratch<T>& scratch) {
   total = shuffle(sums, warps - 1);
   const T before_warp = shuffle(sums, warp == 0 ? 0 : warp - 1);
   const T before_lane = shuffle_up(inclusive, 1);
-  __syncthreads();
   return (warp == 0 ? T{} : before_warp) + (lane == 0 ? T{} : before_lane);
 }
 
