@@ -102,51 +102,92 @@ void forward(const Head<T>& head, T* scratch) {
 }
 
 #if HWY_TARGET == HWY_AVX3
-/// Keys, whose pairs are neighbours, as panels; `beside` has room for one.
-void pack_keys(const Head<bfloat16>& head, uint32_t* panels, float* beside) {
-  const size_t pairs = head.width / 2;
-  for (size_t k = 0; k < head.length; k += pair_panel, panels += pairs * pair_panel) {
-    const bfloat16* from = head.key[k];
-    size_t step = head.key.step;
-    const size_t count = std::min(pair_panel, head.length - k);
-    if (count < pair_panel) {
-      auto* own = reinterpret_cast<bfloat16*>(beside);
-      for (size_t r = 0; r < count; ++r) std::copy_n(head.key[k + r], head.width, own + r * head.width);
-      std::fill_n(own + count * head.width, (pair_panel - count) * head.width, bfloat16(0));
-      from = own;
-      step = head.width;
-    }
-    pack_panel(from, 1, step, head.width, pair_panel, panels);
-  }
+/// Two rows of 16 as pairs of bfloat16, `low` first.
+HWY_INLINE void store_pairs(PairSums low, PairSums high, uint32_t* to) {
+  HWY_ALIGN static constexpr uint16_t order[32] = {0, 16, 1, 17, 2,  18, 3,  19, 4,  20, 5,  21, 6,  22, 7,  23,
+                                                   8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
+  const hn::ScalableTag<uint16_t> halves;
+  hn::Vec<decltype(halves)> rounded, pairs;
+  asm("vcvtne2ps2bf16 %2, %1, %0" : "=v"(rounded.raw) : "v"(high.raw), "v"(low.raw));
+  asm("vpermw %2, %1, %0" : "=v"(pairs.raw) : "v"(hn::Load(halves, order).raw), "v"(rounded.raw));
+  hn::StoreU(pairs, halves, reinterpret_cast<uint16_t*>(to));
 }
 
-/// bf16 by the processor's dot products: the shares are rounded too, before they are divided by their sum.
+/// `count` queries from `first` on, whose pairs are neighbours, as a panel; `beside` has room for one.
+void pack_queries(const Head<bfloat16>& head, size_t first, size_t count, uint32_t* panel, bfloat16* beside) {
+  const bfloat16* from = head.query[first];
+  if (count == pair_panel) return pack_panel(from, 1, head.query.step, head.width, pair_panel, panel);
+  const hn::ScalableTag<uint16_t> d;
+  for (size_t r = 0; r < count; ++r, from += head.query.step) {
+    bfloat16* to = beside + r * head.width;
+    size_t c = 0;
+    for (; c + 32 <= head.width; c += 32)
+      hn::StoreU(hn::LoadU(d, reinterpret_cast<const uint16_t*>(from + c)), d, reinterpret_cast<uint16_t*>(to + c));
+    std::copy_n(from + c, head.width - c, to + c);
+  }
+  std::fill_n(beside + count * head.width, (pair_panel - count) * head.width, bfloat16(0));
+  pack_panel(beside, 1, head.width, head.width, pair_panel, panel);
+}
+
+/// The products of all keys, a row each, with a panel of queries become exponentials, rounded in pairs of keys;
+/// `factors` is what makes them shares. Maxima and sums are taken between vectors, never within one.
+void soften_panel(const Head<bfloat16>& head, size_t first, size_t count, float* products, uint32_t* shares,
+                  float* factors) {
+  const hn::ScalableTag<float> d;
+  HWY_ALIGN float log_sums[pair_panel];
+  const size_t length = head.length;
+  for (size_t v = 0; v < count; v += 16) {
+    float* own = products + v;
+    auto largest = hn::LoadU(d, own);
+    for (size_t k = 1; k < length; ++k) largest = hn::Max(largest, hn::LoadU(d, own + k * pair_panel));
+    const auto factor = hn::Set(d, head.scale), away = hn::Mul(largest, factor);
+    auto sum = hn::Zero(d);
+    for (size_t k = 0; k < length; ++k) {
+      const auto value = exp_of_negative(d, hn::MulSub(hn::LoadU(d, own + k * pair_panel), factor, away));
+      sum = hn::Add(sum, value);
+      hn::StoreU(value, d, own + k * pair_panel);
+    }
+    hn::Store(hn::Add(away, simd::log(d, sum)), d, log_sums + v);
+    hn::StoreU(hn::Div(hn::Set(d, 1.0f), sum), d, factors + v);
+  }
+  for (size_t r = 0; r < count; ++r) {
+    *head.log_sums[first + r] = log_sums[r];
+    if (head.shape->threshold) drop<bfloat16>(head, first + r, products + r, pair_panel);
+  }
+  for (size_t k = 0; k < length; k += 2)
+    for (size_t v = 0; v < count; v += 16) {
+      const float* own = products + k * pair_panel + v;
+      store_pairs(hn::LoadU(d, own), k + 1 < length ? hn::LoadU(d, own + pair_panel) : hn::Zero(d),
+                  shares + k / 2 * pair_panel + v);
+    }
+}
+
+/// bf16 by the processor's dot products, a panel of queries at a time: the shares are rounded too, before they are
+/// divided by their sum.
 void forward_pairs(const Head<bfloat16>& head, float* scratch) {
   const hn::ScalableTag<float> d;
-  const size_t length = head.length, width = head.width, row_step = padded(length), value_pairs = (length + 1) / 2;
-  auto* keys = reinterpret_cast<uint32_t*>(scratch);
-  uint32_t* values = keys + row_step * width / 2;
-  auto* products = reinterpret_cast<float*>(values + padded(width) * value_pairs);
-  auto* shares = reinterpret_cast<bfloat16*>(products + query_block * row_step);
-  pack_keys(head, keys, products);
+  const size_t length = head.length, width = head.width, key_pairs = (length + 1) / 2;
+  auto* values = reinterpret_cast<uint32_t*>(scratch);
+  uint32_t *queries = values + padded(width) * key_pairs, *shares = queries + width / 2 * pair_panel;
+  auto* beside = reinterpret_cast<bfloat16*>(shares + key_pairs * pair_panel);
+  auto* products = reinterpret_cast<float*>(beside + width * pair_panel);
   for (size_t c = 0; c < width; c += pair_panel)
     pack_panel(head.value.data + c, head.value.step, 1, length, std::min(pair_panel, width - c),
-               values + c * value_pairs);
-  float factors[query_block];
-  for (size_t first = 0; first < length; first += query_block) {
-    const size_t rows = std::min(query_block, length - first);
-    const PairRows queries{reinterpret_cast<const char*>(head.query[first]), head.query.step * sizeof(bfloat16),
-                           sizeof(uint32_t), rows, width / 2};
-    for (size_t k = 0; k < length; k += pair_panel)
-      dot_all_rows(queries, keys + k * width / 2, [&](size_t r, size_t v, PairSums sums) HWY_ATTR {
-        hn::StoreU(sums, d, products + r * row_step + k + 16 * v);
-      });
-    soften(head, first, rows, products, factors);
-    for (size_t i = 0; i < rows * row_step; i += 16) store_bf16(hn::LoadU(d, products + i), shares + i);
-    const PairRows left{reinterpret_cast<const char*>(shares), row_step * sizeof(bfloat16), sizeof(uint32_t), rows,
-                        value_pairs};
+               values + c * key_pairs);
+  const PairRows keys{reinterpret_cast<const char*>(head.key.data), head.key.step * sizeof(bfloat16), sizeof(uint32_t),
+                      length, width / 2};
+  HWY_ALIGN float factors[pair_panel];
+  for (size_t first = 0; first < length; first += pair_panel) {
+    const size_t count = std::min(pair_panel, length - first);
+    pack_queries(head, first, count, queries, beside);
+    dot_all_rows(keys, queries, [&](size_t k, size_t v, PairSums sums) HWY_ATTR {
+      hn::StoreU(sums, d, products + k * pair_panel + 16 * v);
+    });
+    soften_panel(head, first, count, products, shares, factors);
+    const PairRows left{reinterpret_cast<const char*>(shares), sizeof(uint32_t), pair_panel * sizeof(uint32_t), count,
+                        key_pairs};
     for (size_t c = 0; c < width; c += pair_panel)
-      dot_all_rows(left, values + c * value_pairs, [&](size_t r, size_t v, PairSums sums) HWY_ATTR {
+      dot_all_rows(left, values + c * key_pairs, [&](size_t r, size_t v, PairSums sums) HWY_ATTR {
         store_bf16_columns(hn::Mul(sums, hn::Set(d, factors[r])), head.result[first + r] + c + 16 * v,
                            width - c - std::min(16 * v, width - c));
       });

@@ -59,7 +59,7 @@ constexpr size_t forward_scratch(size_t length, size_t width) {
   return padded(length) * width + padded(width) * length + query_block * (padded(length) + padded(width));
 }
 constexpr size_t pairs_scratch(size_t length, size_t width) {
-  return padded(length) * width / 2 + padded(width) * ((length + 1) / 2) + query_block * padded(length) * 3 / 2;
+  return row_group * (width + (length + 1) / 2 + length) + padded(width) * ((length + 1) / 2);
 }
 constexpr size_t backward_scratch(size_t length, size_t width) {
   return 2 * padded(length) * width + 3 * padded(width) * length +
@@ -171,17 +171,20 @@ HWY_INLINE T dot(const T* a, const T* b, size_t count) {
   return fold(lanes);
 }
 
-/// What belongs to a dropped weight of query `row` becomes 0, the rest grows to make up for it.
+/// What belongs to a dropped weight of query `row` becomes 0, the rest grows to make up for it; `step` from a key to
+/// the next.
 template <class T>
-void drop(const Head<T>& head, size_t row, compute_t<T>* values) {
+void drop(const Head<T>& head, size_t row, compute_t<T>* values, size_t step = 1) {
   constexpr size_t batch = 256;
   const int64_t first = masked_weight(head.token + static_cast<int64_t>(row), head.shape->heads, head.head, 0);
   uint32_t words[batch];
   for (size_t k = 0; k < head.length; k += batch) {
     const size_t count = std::min(batch, head.length - k);
     random_words(head.shape->key, static_cast<uint64_t>(first) / 4 + k / 4, static_cast<int64_t>(count + 3) / 4, words);
-    for (size_t i = 0; i < count; ++i)
-      values[k + i] = words[i] >= head.shape->threshold ? values[k + i] * head.kept : 0;
+    for (size_t i = 0; i < count; ++i) {
+      auto& value = values[(k + i) * step];
+      value = words[i] >= head.shape->threshold ? value * head.kept : 0;
+    }
   }
 }
 

@@ -70,7 +70,9 @@ inline void pack_panel(const bfloat16* from, size_t depth_step, size_t column_st
 
 #if HWY_TARGET == HWY_AVX3
 
-constexpr size_t rows_together = 8;
+/// Shared evenly: a dot product takes six cycles and two begin in each, so that a few rows left over would wait for
+/// their own sums.
+constexpr int most_rows_together = 8;
 
 /// What memory may bring meanwhile, `step` bytes a step of the depth.
 struct Ahead {
@@ -137,23 +139,24 @@ HWY_INLINE void dot_all_rows(const PairRows& left, const uint32_t* panel, Finish
   // Memory brings the panel behind this one meanwhile, each group of rows asking for its share; or what comes soon,
   // where there is but one group, which waits for memory all the time.
   const size_t bytes = left.pairs * pair_panel * sizeof(uint32_t), soon = 8192;
-  const size_t groups = (left.count + rows_together - 1) / rows_together;
+  const size_t groups = (left.count + most_rows_together - 1) / most_rows_together;
   Ahead ahead{reinterpret_cast<const char*>(panel) + (groups > 1 ? bytes : soon),
               pair_panel * sizeof(uint32_t) / (groups ? groups : 1)};
   size_t row = 0;
-  const auto step = [&](auto count) HWY_ATTR {
-    constexpr int together = decltype(count)::value;
-    const char* from[together];
-    for (int r = 0; r < together; ++r) from[r] = left.first + (row + static_cast<size_t>(r)) * left.row_step;
-    dot_rows<together>(from, left.pair_step, panel, left.pairs, ahead,
-                       [&](int r, size_t v, PairSums sums) HWY_ATTR { finish(row + static_cast<size_t>(r), v, sums); });
+  for (size_t group = groups; group > 0; --group) {
+    const size_t count = (left.count - row + group - 1) / group;
+    for_each(std::make_integer_sequence<int, most_rows_together>(), [&](auto fewer) HWY_ATTR {
+      constexpr int together = fewer + 1;
+      if (count != together) return;
+      const char* from[together];
+      for (int r = 0; r < together; ++r) from[r] = left.first + (row + static_cast<size_t>(r)) * left.row_step;
+      dot_rows<together>(from, left.pair_step, panel, left.pairs, ahead, [&](int r, size_t v, PairSums sums) HWY_ATTR {
+        finish(row + static_cast<size_t>(r), v, sums);
+      });
+    });
     ahead.from += left.pairs * ahead.step;
-    row += together;
-  };
-  while (left.count - row >= 8) step(std::integral_constant<int, 8>{});
-  if (left.count - row >= 4) step(std::integral_constant<int, 4>{});
-  if (left.count - row >= 2) step(std::integral_constant<int, 2>{});
-  if (left.count - row >= 1) step(std::integral_constant<int, 1>{});
+    row += count;
+  }
 }
 
 #endif
