@@ -5,6 +5,7 @@
 
 #include <bit>
 
+#include "bfloat16_vectors-inl.h"
 #include "half_rows.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -44,33 +45,15 @@ void half_of_floats(const float* from, half* to, size_t count) {
 
 void floats_of_bfloat16(const bfloat16* from, float* to, size_t count) {
   const hn::ScalableTag<float> t;
-  const hn::RebindToUnsigned<decltype(t)> bits;
-  const hn::Rebind<uint16_t, decltype(t)> narrow;
-  const auto* words = reinterpret_cast<const uint16_t*>(from);
   size_t i = 0;
-  for (; i + hn::Lanes(t) <= count; i += hn::Lanes(t)) {
-    const auto word = hn::PromoteTo(bits, hn::LoadU(narrow, words + i));
-    hn::StoreU(hn::BitCast(t, hn::ShiftLeft<16>(word)), t, to + i);
-  }
+  for (; i + hn::Lanes(t) <= count; i += hn::Lanes(t)) hn::StoreU(simd::load_wide(t, from + i), t, to + i);
   for (; i < count; ++i) to[i] = from[i];
 }
 
 void bfloat16_of_floats(const float* from, bfloat16* to, size_t count) {
   const hn::ScalableTag<float> t;
-  const hn::RebindToUnsigned<decltype(t)> bits;
-  const hn::Rebind<uint16_t, decltype(t)> narrow;
-  const hn::Rebind<int32_t, decltype(t)> whole;
-  auto* words = reinterpret_cast<uint16_t*>(to);
   size_t i = 0;
-  for (; i + hn::Lanes(t) <= count; i += hn::Lanes(t)) {
-    const auto value = hn::LoadU(t, from + i);
-    const auto word = hn::BitCast(bits, value), upper = hn::ShiftRight<16>(word);
-    const auto odd = hn::And(upper, hn::Set(bits, 1u));
-    const auto rounded = hn::ShiftRight<16>(hn::Add(word, hn::Add(odd, hn::Set(bits, 0x7fffu))));
-    const auto quiet = hn::Or(upper, hn::Set(bits, 0x40u));
-    const auto kept = hn::IfThenElse(hn::RebindMask(bits, hn::IsNaN(value)), quiet, rounded);
-    hn::StoreU(hn::DemoteTo(narrow, hn::BitCast(whole, kept)), narrow, words + i);
-  }
+  for (; i + hn::Lanes(t) <= count; i += hn::Lanes(t)) simd::store_narrow(hn::LoadU(t, from + i), t, to + i);
   for (; i < count; ++i) to[i] = bfloat16(from[i]);
 }
 

@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "bfloat16_vectors-inl.h"
 #include "row_statistics.h"
 #include "vector_reduce-inl.h"
 
@@ -76,8 +77,8 @@ HWY_INLINE void for_each_column(int64_t width, Body body) {
 }
 
 /// Of a row that `load(t, i)` gives and leaves in x. `ahead`: what memory may bring meanwhile, a row's worth.
-template <class T, class Load>
-HWY_INLINE RowStatistics<T> statistics_of(Load load, const T* x, int64_t width, double eps, const T* ahead) {
+template <class T, class Load, class Ahead>
+HWY_INLINE RowStatistics<T> statistics_of(Load load, const T* x, int64_t width, double eps, const Ahead* ahead) {
   double sums[2];
   sum_lanes<1, T>(width, sums,
                   [=](auto t, int64_t i, auto& totals) HWY_ATTR { totals[0] = hn::Add(totals[0], load(t, i)); });
@@ -97,13 +98,13 @@ HWY_INLINE hn::Vec<D> normalised(D t, const T* x, const RowStatistics<T>& by) {
 }
 
 /// y = normalised x * weight + bias. `y` may be `x`; `ahead` as above.
-template <class T>
+template <class T, class Result, class Ahead>
 HWY_INLINE void normalise_row(const T* x, const RowStatistics<T>& by, const T* weight, const T* bias, int64_t width,
-                              T* y, const T* ahead) {
+                              Result* y, const Ahead* ahead) {
   for_each_column<T>(width, [=](auto t, int64_t i) HWY_ATTR {
     if constexpr (hn::MaxLanes(t) > 1) hwy::Prefetch(ahead + i);
     const auto value = hn::MulAdd(normalised(t, x + i, by), hn::LoadU(t, weight + i), hn::LoadU(t, bias + i));
-    hn::StoreU(value, t, y + i);
+    store_narrow(value, t, y + i);
   });
 }
 

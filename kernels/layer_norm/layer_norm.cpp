@@ -134,11 +134,18 @@ void check(const char* name, const Tensor& input, const Tensor* residual, const 
   require(eps >= 0, name, "eps cannot be negative, got {}", eps);
 }
 
-Tensor apply(const Tensor& input, const Tensor& residual, const Tensor& weight, const Tensor& bias, double eps) {
+Tensor apply(const Tensor& input, const Tensor& residual, const Tensor& weight, const Tensor& bias, double eps,
+             std::optional<DType> wanted = {}) {
   DType dtype = input.dtype();
   for (const Tensor* other : {&residual, &weight, &bias})
     if (other->defined()) dtype = promote(dtype, other->dtype());
   const DType compute = compute_dtype(dtype);
+  if (wanted) {
+    const bool is_narrow = compute == f32 && *wanted == input.dtype() && *wanted == residual.dtype();
+    require(*wanted == dtype || is_narrow, "add_layer_norm",
+            "the result must be {}, or of the dtype that input and residual share, not {}", dtype, *wanted);
+    dtype = *wanted;
+  }
   const Tensor result = Tensor::empty(input.shape(), {dtype, input.device()});
   Tensor statistics;
   if (should_record({input, residual, weight, bias}))
@@ -172,11 +179,11 @@ Tensor layer_norm(const Tensor& input, const Tensor& weight, const Tensor& bias,
   return apply(input, {}, weight, bias, eps);
 }
 
-Tensor add_layer_norm(const Tensor& input, const Tensor& residual, const Tensor& weight, const Tensor& bias,
-                      double eps) {
+Tensor add_layer_norm(const Tensor& input, const Tensor& residual, const Tensor& weight, const Tensor& bias, double eps,
+                      std::optional<DType> result) {
   const Operation operation{"add_layer_norm"};
   check("add_layer_norm", input, &residual, weight, bias, eps);
-  return apply(input, residual, weight, bias, eps);
+  return apply(input, residual, weight, bias, eps, result);
 }
 
 }  // namespace percale

@@ -1,6 +1,8 @@
 // Layer normalisation: each row brought to mean 0 and variance 1, alone and after the sum of a residual connection.
 #pragma once
 
+#include <optional>
+
 #include "../../core/tensor.h"
 
 namespace percale {
@@ -21,7 +23,9 @@ Tensor layer_norm(const Tensor& input, const Tensor& weight, const Tensor& bias,
 
 /// layer_norm(input + residual) in one pass, the sum kept nowhere: backward adds again. `residual` has the shape of
 /// `input`, and may be of another dtype: a bf16 `input` beside an f32 `residual` is added in f32, and gives f32.
+/// `result` is the result's dtype, if not the one above: that of input and residual, where both have it and no operand
+/// is f64.
 Tensor add_layer_norm(const Tensor& input, const Tensor& residual, const Tensor& weight, const Tensor& bias,
-                      double eps = 1e-5);
+                      double eps = 1e-5, std::optional<DType> result = {});
 
 }  // namespace percale

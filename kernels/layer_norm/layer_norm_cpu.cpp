@@ -22,6 +22,9 @@ struct LayerNormFunctions {
   /// One row, which `x` holds already where `residual` is null; else their sum is first written to `x`. y may be x.
   void (*forward)(const T* input, const T* residual, T* x, const T* weight, const T* bias, int64_t width, double eps,
                   T* y, RowStatistics<T>* statistics);
+  /// The same where all three are bf16; x is beside them.
+  void (*forward_bf16)(const bfloat16* input, const bfloat16* residual, T* x, const T* weight, const T* bias,
+                       int64_t width, double eps, bfloat16* y, RowStatistics<T>* statistics);
   void (*add)(const T* a, const T* b, int64_t count, T* sum);
   /// rows_together of them, and a single one.
   void (*some_gradients)(const T* upstream, const T* x, const RowStatistics<T>* by, const T* weight, int64_t width,
@@ -43,13 +46,16 @@ void add_rows(const T* a, const T* b, int64_t count, T* sum) {
   });
 }
 
-template <class T>
-void forward_row(const T* input, const T* residual, T* x, const T* weight, const T* bias, int64_t width, double eps,
-                 T* y, RowStatistics<T>* statistics) {
-  const T* own = residual ? x : input;
+template <class T, class In>
+void forward_row(const In* input, const In* residual, T* x, const T* weight, const T* bias, int64_t width, double eps,
+                 In* y, RowStatistics<T>* statistics) {
+  constexpr bool is_wide = std::is_same_v<T, In>;
+  const T* own = x;
+  if constexpr (is_wide) own = residual ? x : input;
   const auto load = [=](auto t, int64_t i) HWY_ATTR {
-    auto value = hn::LoadU(t, input + i);
-    if (residual) hn::StoreU(value = hn::Add(value, hn::LoadU(t, residual + i)), t, x + i);
+    auto value = simd::load_wide(t, input + i);
+    if (residual) value = hn::Add(value, simd::load_wide(t, residual + i));
+    if (residual || !is_wide) hn::StoreU(value, t, x + i);
     return value;
   };
   const RowStatistics<T> by = simd::statistics_of(load, own, width, eps, input + width);
@@ -59,7 +65,10 @@ void forward_row(const T* input, const T* residual, T* x, const T* weight, const
 
 template <class T>
 LayerNormFunctions<T> layer_norm_functions() {
-  return {forward_row<T>, add_rows<T>, simd::gradient_of_rows<rows_together, T>, simd::gradient_of_rows<1, T>};
+  LayerNormFunctions<T> functions{forward_row<T, T>, nullptr, add_rows<T>, simd::gradient_of_rows<rows_together, T>,
+                                  simd::gradient_of_rows<1, T>};
+  if constexpr (std::is_same_v<T, float>) functions.forward_bf16 = forward_row<float, bfloat16>;
+  return functions;
 }
 LayerNormFunctions<float> layer_norm_functions_f32() { return layer_norm_functions<float>(); }
 LayerNormFunctions<double> layer_norm_functions_f64() { return layer_norm_functions<double>(); }
@@ -95,10 +104,18 @@ void forward(const LayerNorm& operands, const LayerNormFunctions<T>& functions) 
   const RowWriter<T> result(operands.result, width);
   RowStatistics<T>* statistics = statistics_in<T>(operands.statistics);
   const bool buffered = input.converts() || residual.converts() || result.converts();
+  const auto is_bf16 = [](const Tensor& tensor) { return tensor.dtype() == bf16; };
+  const bool all_bf16 =
+      is_bf16(operands.input) && is_bf16(operands.result) && (!residual || is_bf16(operands.residual));
   parallel_for(rows, std::max<int64_t>(grain / width, 1), [&](int64_t begin, int64_t end) {
     const Tensor buffers = Tensor::empty({buffered ? 3 * width : 0}, {dtype_of<T>, cpu_device});
     T* buffer = buffers.data<T>();
-    for (int64_t row = begin; row < end; ++row) {
+    for (int64_t row = begin; all_bf16 && row < end; ++row) {
+      const auto at = [&](const Tensor& tensor) { return tensor.data<bfloat16>() + row * width; };
+      functions.forward_bf16(at(operands.input), residual ? at(operands.residual) : nullptr, buffer, weight, bias,
+                             width, operands.eps, at(operands.result), statistics ? statistics + row : nullptr);
+    }
+    for (int64_t row = begin; !all_bf16 && row < end; ++row) {
       T* y = result.place(row, buffer);
       const T* own = input.read(row, 1, buffer + width);
       functions.forward(own, residual ? residual.read(row, 1, buffer + 2 * width) : nullptr, y, weight, bias, width,

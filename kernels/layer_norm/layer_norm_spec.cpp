@@ -21,8 +21,14 @@ std::vector<SpecError> errors() {
        [](Device d) {
          layer_norm(zeros({2, 3}, {f32, d}), zeros({3}, {f32, d}), zeros({3}, {f64, d}));
        }},
-      {"[add_layer_norm] residual must be [2, 3] as the input, of a floating dtype, got [3] of f32", [](Device d) {
+      {"[add_layer_norm] residual must be [2, 3] as the input, of a floating dtype, got [3] of f32",
+       [](Device d) {
          add_layer_norm(zeros({2, 3}, {f32, d}), zeros({3}, {f32, d}), zeros({3}, {f32, d}), {});
+       }},
+      {"[add_layer_norm] the result must be f32, or of the dtype that input and residual share, not bf16",
+       [](Device d) {
+         const Tensor x = zeros({2, 3}, {bf16, d}), residual = zeros({2, 3}, {f32, d}), ones = full({3}, 1, {f32, d});
+         add_layer_norm(x, residual, ones, ones, 1e-5, bf16);
        }}};
 }
 
@@ -89,6 +95,18 @@ const Specs layer_norm_specs = {
      .inputs = {constant(rows), rows, weight, bias},
      .sizes = {{3, 5}, {9, 64}, {33, 130}},
      .exact = false},
+    {.name = "add_layer_norm of bf16 to bf16 with parameters of f32",
+     .run =
+         [](const Tensors& in) {
+           const DType parameters = in[2].dtype();  // f64 too, for comparison
+           return add_layer_norm(in[0].to(bf16), in[1].to(bf16), in[2], in[3], 1e-5, parameters == f64 ? f64 : bf16)
+               .to(parameters);
+         },
+     .inputs = {constant(rows), constant(rows), weight, bias},
+     .sizes = {{3, 5}, {9, 64}, {33, 130}, {70, 384}},
+     .tolerance = 1e-2,
+     .exact = false,
+     .gradient = false},
     {.name = "add_layer_norm of f32 and f16",
      .run = [](const Tensors& in) { return add_layer_norm(in[0], in[1].to(f16), in[2], in[3]); },
      .inputs = {rows, constant(rows), weight, bias},

@@ -24,9 +24,10 @@ LayerNorm::LayerNorm(int64_t width, const LayerNormOptions& options) : eps_(opti
 
 Tensor LayerNorm::forward(const Tensor& x) const { return layer_norm(x, weight, bias, eps_); }
 
-Tensor LayerNorm::of_sum(const Tensor& x, const Tensor& residual) const {
-  if (has_hooks()) return (*this)(x + residual);
-  return add_layer_norm(x, residual, weight, bias, eps_);
+Tensor LayerNorm::of_sum(const Tensor& x, const Tensor& residual, std::optional<DType> result) const {
+  if (!has_hooks()) return add_layer_norm(x, residual, weight, bias, eps_, result);
+  const Tensor normalised = (*this)(x + residual);
+  return result ? normalised.to(*result) : normalised;
 }
 
 template <class Self>

@@ -1,6 +1,8 @@
 // Layers that bring rows or channels to mean 0 and variance 1.
 #pragma once
 
+#include <optional>
+
 #include "../module.h"
 
 namespace percale::nn {
@@ -18,8 +20,8 @@ class LayerNorm : public ModuleOf<LayerNorm> {
   explicit LayerNorm(int64_t width, const LayerNormOptions& options = {});
   Tensor forward(const Tensor& x) const;
   /// layer_norm(x + residual), in one operation unless a hook wants to see the layer's own input; the same bytes either
-  /// way where both are of one dtype of 32 bits or more.
-  Tensor of_sum(const Tensor& x, const Tensor& residual) const;
+  /// way where both are of one dtype of 32 bits or more. `result` as percale::add_layer_norm takes it.
+  Tensor of_sum(const Tensor& x, const Tensor& residual, std::optional<DType> result = {}) const;
 
   Parameter weight, bias;
 

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <utility>
 
+#include "../../core/autograd.h"
 #include "../../core/precision.h"
 #include "../../core/trace.h"
 #include "../../kernels/attention/attention.h"
@@ -94,7 +95,9 @@ BertSelfOutput::BertSelfOutput(const BertConfig& config, int64_t in_features)
       dropout_(config.hidden_dropout_prob) {}
 
 Tensor BertSelfOutput::forward(const Tensor& x, const Tensor& input) const {
-  return layer_norm.of_sum(dropout(dense(x), dropout_, training()), input);
+  const bool is_narrow = input.dtype() == bf16 && current_precision() == Precision::bf16;  // see Bert::forward
+  return layer_norm.of_sum(dropout(dense(x), dropout_, training()), input,
+                           is_narrow ? std::optional(bf16) : std::nullopt);
 }
 
 BertAttention::BertAttention(const BertConfig& config)
@@ -169,14 +172,17 @@ BertResult Bert::forward(const PackedTokens& tokens, const BertForwardOptions& o
           "a sequence of {} tokens is longer than the model's {} positions", tokens.longest,
           config_.max_position_embeddings);
   BertResult result;
-  Tensor hidden = embeddings(tokens);
+  const Tensor embedded = embeddings(tokens);
+  // What stands between the layers is f32 in training; else products round it anyhow, and sums of two lose little.
+  const bool is_narrow = current_precision() == Precision::bf16 && embedded.dtype() == f32 && !grad_enabled();
+  Tensor hidden = is_narrow ? embedded.to(bf16) : embedded;
   for (const BertLayer& layer : encoder.layer) {
-    if (options.hidden_states) result.hidden_states.push_back(hidden);
+    if (options.hidden_states) result.hidden_states.push_back(hidden.to(embedded.dtype()));
     hidden = layer(hidden, tokens, options.attentions ? &result.attentions : nullptr);
   }
-  if (options.hidden_states) result.hidden_states.push_back(hidden);
+  result.last_hidden_state = hidden.to(embedded.dtype());
+  if (options.hidden_states) result.hidden_states.push_back(result.last_hidden_state);
   if (options.pooler_output && pooler) result.pooler_output = (*pooler)(hidden, tokens);
-  result.last_hidden_state = hidden;
   return result;
 }
 

@@ -210,6 +210,29 @@ TEST(BertFiles, NarrowNumbersAreWidened) {
   }
 }
 
+TEST(BertInBf16, RoundsBetweenLayersOnlyWhereNoGradientIsWanted) {
+  manual_seed(3);
+  BertConfig config = small_config();
+  config.initializer_range = .1;  // so that layers do something
+  const Bert bert(config);
+  const Tensor ids = some_ids(3, 20);
+  const BertForwardOptions options{.hidden_states = true};
+  const auto is_rounded = [](const Tensor& x) { return same_bytes(x, x.to(bf16).to(f32)); };
+  const PrecisionScope scope(Precision::bf16);
+  EXPECT_FALSE(is_rounded(bert.forward(ids, {}, {}, options).last_hidden_state.detach()));
+  const NoGradGuard no_grad;
+  const BertResult found = bert.forward(ids, {}, {}, options);
+  const PrecisionScope exact(Precision::fp32);
+  const BertResult expected = bert.forward(ids, {}, {}, options);
+  ASSERT_EQ(found.hidden_states.size(), 3u);
+  for (size_t i = 0; i < found.hidden_states.size(); ++i) {
+    EXPECT_EQ(found.hidden_states[i].dtype(), f32);
+    EXPECT_TRUE(is_rounded(found.hidden_states[i])) << i;
+    EXPECT_LE(testing::relative_difference(found.hidden_states[i], expected.hidden_states[i]), 1e-2) << i;
+  }
+  EXPECT_TRUE(same_bytes(found.last_hidden_state, found.hidden_states[2]));
+}
+
 TEST(BertFiles, WithoutAPooler) {
   const Published published([](io::NamedTensors& tensors) {
     std::erase_if(tensors, [](const auto& entry) { return entry.first.starts_with("pooler."); });
