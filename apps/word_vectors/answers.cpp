@@ -55,9 +55,15 @@ train::Metrics evaluate(const std::string& file, const WordVectors& vectors) {
     return {{"accuracy", accuracy}, {"questions", score.questions}, {"missing", score.missing}};
   }
   const language::PairScore score = language::score_pairs(file, vectors);
-  std::printf("%s: Spearman %.4f of %lld pairs, %lld with a missing word\n", name.c_str(), score.correlation,
-              static_cast<long long>(score.pairs), static_cast<long long>(score.missing));
-  return {{"spearman", score.correlation}, {"pairs", score.pairs}, {"missing", score.missing}};
+  std::printf("%s: Spearman %.4f of %lld pairs, %lld with a missing word; %lld of %lld triplets in people's order\n",
+              name.c_str(), score.correlation, static_cast<long long>(score.pairs),
+              static_cast<long long>(score.missing), static_cast<long long>(score.in_order),
+              static_cast<long long>(score.triplets));
+  return {{"spearman", score.correlation},
+          {"pairs", score.pairs},
+          {"missing", score.missing},
+          {"triplets", score.triplets},
+          {"in_order", score.in_order}};
 }
 
 /// The most frequent words in the plane in which they spread most.

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <numeric>
 
 #include "../../core/autograd.h"
@@ -59,6 +60,20 @@ void for_each_line(const std::string& text, Visit visit) {
     if (!line.empty() && line[0] != '#') visit(number, line);
     begin = end + 1;
   }
+}
+
+/// Of one word: the cosines of those that go with it, and of those that do not.
+struct Judged {
+  std::map<int64_t, double> near, far;
+};
+
+void count_triplets(const std::map<int64_t, Judged>& words, PairScore& score) {
+  for (const auto& [word, judged] : words)
+    for (const auto& [near, higher] : judged.near)
+      for (const auto& [far, lower] : judged.far) {
+        ++score.triplets;
+        score.in_order += higher > lower;
+      }
 }
 
 struct Question {
@@ -118,6 +133,7 @@ double spearman(const std::vector<double>& a, const std::vector<double>& b) {
 PairScore score_pairs(const std::string& path, const WordVectors& vectors) {
   PairScore score;
   std::vector<double> given, found;
+  std::map<int64_t, Judged> words;
   for_each_line(io::read_file(path), [&](int64_t number, std::string_view line) {
     const std::vector<std::string> parts = parts_of(line, " \t,");
     double value = 0;
@@ -135,11 +151,16 @@ PairScore score_pairs(const std::string& path, const WordVectors& vectors) {
     }
     given.push_back(value);
     found.push_back(vectors.similarity(a, b));
+    for (const auto& [word, other] : {std::pair{a, b}, {b, a}}) {
+      if (value >= 7) words[word].near[other] = found.back();
+      if (value <= 4) words[word].far[other] = found.back();
+    }
   });
   require(!given.empty() || score.missing > 0, "score_pairs", "{}: expected lines of two words and a score, found none",
           path);
   score.pairs = static_cast<int64_t>(given.size());
   score.correlation = spearman(given, found);
+  count_triplets(words, score);
   return score;
 }
 

@@ -17,6 +17,9 @@ struct PairScore {
   double correlation = 0;  ///< Spearman's, of cosines and scores
   int64_t pairs = 0;       ///< compared
   int64_t missing = 0;     ///< pairs left out, since a word of theirs has no vector
+  /// A word, one that goes with it (scored 7 or more) and one that does not (4 or less), each such three once; and how
+  /// many have their cosines in that order. Of scores from 0 to 10.
+  int64_t triplets = 0, in_order = 0;
 };
 
 /// A file of lines `word word score` (tabs, commas or spaces between; lines with # are comments): WordSim-353,

@@ -70,13 +70,17 @@ TEST(WordVectorsProgram, AnswersFromItsOwnFileAsAfterLearning) {
   EXPECT_EQ(learnt.out, again.out);
   EXPECT_NE(learnt.out.find("nearest to dog (cosine):\n"), std::string::npos) << learnt.out;
   EXPECT_NE(learnt.out.find("bread is closer to milk than to ship: cosine"), std::string::npos) << learnt.out;
-  EXPECT_NE(learnt.out.find("of 4 pairs, 1 with a missing word"), std::string::npos) << learnt.out;
+  EXPECT_NE(learnt.out.find("of 4 pairs, 1 with a missing word; 1 of 1 triplets in people's order\n"),
+            std::string::npos)
+      << learnt.out;
   const nlohmann::json metrics = last_line(folder / "metrics.jsonl");
   EXPECT_EQ(metrics["data"], "generated sentences");
   EXPECT_GT(metrics["words_per_s"].get<double>(), 0);
   EXPECT_GT(metrics["vocabulary"].get<int>(), 80);
   EXPECT_EQ(metrics["pairs.tsv"]["missing"], 1);
   EXPECT_GT(metrics["pairs.tsv"]["spearman"].get<double>(), 0.5);
+  EXPECT_EQ(metrics["pairs.tsv"]["triplets"], 1);
+  EXPECT_EQ(metrics["pairs.tsv"]["in_order"], 1);
   EXPECT_EQ(contents(folder / "words.png").substr(1, 3), "PNG");
   EXPECT_TRUE(contents(folder / "vocabulary.txt").starts_with("vocabulary "));
 }

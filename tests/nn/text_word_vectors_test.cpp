@@ -162,6 +162,16 @@ TEST_F(WordVectorsTest, ScoresPairsAndQuestions) {
   EXPECT_EQ(pairs.pairs, 3);
   EXPECT_EQ(pairs.missing, 1);
   EXPECT_NEAR(pairs.correlation, 1, 1e-12);
+  EXPECT_EQ(pairs.triplets, 2);  // a: b before c, b before e
+  EXPECT_EQ(pairs.in_order, 2);
+  // c: d before a, d before b, a twice; b: a before c, and the far pair first; e goes with none.
+  const PairScore mixed =
+      score_pairs(write("pairs", "c a 2\nc d 7\nb c 4\nc a 1\na b 7.5\ne d 6.9\ne a 4.1\n"), vectors);
+  EXPECT_EQ(mixed.triplets, 4);
+  EXPECT_EQ(mixed.in_order, 4);
+  const PairScore wrong = score_pairs(write("pairs", "a c 8\na b 1\na d 3\n"), vectors);
+  EXPECT_EQ(wrong.triplets, 2);
+  EXPECT_EQ(wrong.in_order, 0);
   says(message_of([&] { score_pairs(write("pairs", "# x\na b\n"), vectors); }),
        "line 2: expected two words and a score");
   const std::string path = write("questions", ": section\na b c d\na c z d\nc d a e\n");
