@@ -42,9 +42,10 @@ BatchNorm<Self>::BatchNorm(int64_t num_features, const BatchNormOptions& options
     running_var = this->add_buffer("running_var", ones({num_features}));
     num_batches_tracked = this->add_buffer("num_batches_tracked", zeros({}, {i64, cpu_device}));
   }
-  this->describe(format_text("{}, eps={}, momentum={}, affine={}, bias={}, track_running_stats={}",
-                             {text(num_features), text(options.eps), text(options.momentum), python(options.affine),
-                              python(options.affine), python(options.track_running_stats)}));
+  this->describe(
+      format_text("{}, eps={}, momentum={}, affine={}, bias={}, track_running_stats={}",
+                  {text(num_features), text(options.eps), options.momentum ? text(*options.momentum) : "None",
+                   python(options.affine), python(options.affine), python(options.track_running_stats)}));
 }
 
 template <class Self>
@@ -53,11 +54,13 @@ Tensor BatchNorm<Self>::normalised(const Tensor& x) const {
     const int64_t features = (weight.defined() ? weight : running_mean).size(0);
     require(x.size(1) == features, this->type().c_str(), "x must have {} channels, got {}", features, x.shape());
   }
-  const bool training = this->training();
-  const Tensor y = batch_norm(x, running_mean, running_var, weight, bias,
-                              {.training = training || !running_mean.defined(),
-                               .momentum = training ? options_.momentum : 0,
-                               .eps = options_.eps});
+  const bool training = this->training(), follows = training && running_mean.defined();
+  double momentum = follows ? options_.momentum.value_or(0) : 0;
+  if (follows && !options_.momentum)
+    momentum = 1 / static_cast<double>(num_batches_tracked.template item<int64_t>() + 1);
+  const Tensor y =
+      batch_norm(x, running_mean, running_var, weight, bias,
+                 {.training = training || !running_mean.defined(), .momentum = momentum, .eps = options_.eps});
   if (training && num_batches_tracked.defined()) num_batches_tracked += 1;
   return y;
 }

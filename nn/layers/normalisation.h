@@ -31,7 +31,9 @@ class LayerNorm : public ModuleOf<LayerNorm> {
 
 struct BatchNormOptions {
   double eps = 1e-5;
-  double momentum = 0.1;
+  /// How far the running statistics go towards a batch's. None (`std::nullopt`): they are the mean over all batches,
+  /// for which each training step reads `num_batches_tracked`.
+  std::optional<double> momentum = 0.1;
   bool affine = true;               ///< a weight (ones at first) and a bias (zeros)
   bool track_running_stats = true;  ///< evaluation mode goes by what was seen in training, else by the batch itself
 };

@@ -83,7 +83,8 @@ BertSelfAttention::BertSelfAttention(const BertConfig& config)
 
 Tensor BertSelfAttention::forward(const Tensor& hidden, const PackedTokens& tokens, Tensors* weights) const {
   const double probability = training() ? dropout_ : 0;
-  const Tensor x = current_precision() == Precision::bf16 ? hidden.to(bf16) : hidden;  // once for all three
+  const bool rounds = current_precision() == Precision::bf16 && hidden.dtype() == f32;
+  const Tensor x = rounds ? hidden.to(bf16) : hidden;  // once for all three
   const Tensor q = query(x), k = key(x), v = value(x);
   if (weights) return attention_by_products(q, k, v, tokens, heads_, probability, weights);
   return attention(q, k, v, tokens.offsets, tokens.longest, {.heads = heads_, .dropout = probability});

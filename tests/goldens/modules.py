@@ -83,11 +83,13 @@ def repeated():
 cases = {}
 for name, model, shape in (("SimpleCNN", SimpleCNN(), (64, 1, 28, 28)), ("SimpleCNN one", SimpleCNN(), (1, 1, 28, 28)),
                            ("Autoencoder", Autoencoder(), (32, 784)), ("Odd", Odd(), (7, 5)), ("strided", strided(), (8, 3, 600, 800)),
-                           ("every layer", every_layer(), None), ("normalising", normalising(), None),
-                           ("repeated", repeated(), None)):
+                           ("every layer", every_layer(), None), ("normalising", normalising(), (5, 3, 9, 12)),
+                           ("repeated", repeated(), None), ("Embedding", nn.Embedding(30, 8, padding_idx=2), (7, 5)),
+                           ("EmbeddingBag", nn.EmbeddingBag(30, 8, mode="max"), (7, 5))):
     cases[name] = {"repr": repr(model)}
     if shape:
-        cases[name] |= {"shape": shape, "summary": str(torchinfo.summary(model, shape, verbose=0)).replace("Units.MEGABYTES", "M").replace("Units.GIGABYTES", "G")}
+        dtypes = [torch.long] if name.startswith("Embedding") else None
+        cases[name] |= {"shape": shape, "summary": str(torchinfo.summary(model, shape, dtypes=dtypes, verbose=0)).replace("Units.MEGABYTES", "M").replace("Units.GIGABYTES", "G")}
 path = pathlib.Path(__file__).with_suffix(".json")
 path.write_text(json.dumps({"torch": torch.__version__.split("+")[0], "torchinfo": torchinfo.__version__, "python": platform.python_version(),
                             "cases": cases}, indent=1, ensure_ascii=False) + "\n")

@@ -16,6 +16,8 @@
 #include "../../nn/models/simple_cnn.h"
 #include "../../nn/sequential.h"
 #include "../../nn/layers/activations.h"
+#include "../../nn/layers/embedding.h"
+#include "../../nn/layers/embedding_bag.h"
 #include "../../nn/layers/normalisation.h"
 #include "../../nn/layers/pooling.h"
 #include "../../nn/summary.h"
@@ -92,10 +94,11 @@ nlohmann::json goldens() {
 }
 
 template <class Model>
-void expect_printed(const Model& model, const std::string& name) {
+void expect_printed(const Model& model, const std::string& name, DType dtype = f32) {
   const auto golden = goldens()[name];
   EXPECT_EQ(to_text(model), golden["repr"].get<std::string>());
-  EXPECT_EQ(summary(model, Shape(golden["shape"].get<std::vector<int64_t>>())), golden["summary"].get<std::string>());
+  const Shape shape(golden["shape"].get<std::vector<int64_t>>());
+  EXPECT_EQ(summary(model, shape, dtype), golden["summary"].get<std::string>());
 }
 
 TEST(Module, PrintsAsPyTorchAndSummaryAsTorchinfo) {
@@ -107,7 +110,9 @@ TEST(Module, PrintsAsPyTorchAndSummaryAsTorchinfo) {
   expect_printed(Odd(), "Odd");
   expect_printed(strided(), "strided");
   EXPECT_EQ(to_text(every_layer()), goldens()["every layer"]["repr"].get<std::string>());
-  EXPECT_EQ(to_text(normalising()), goldens()["normalising"]["repr"].get<std::string>());
+  expect_printed(normalising(), "normalising");
+  expect_printed(Embedding(30, 8, {.padding_idx = 2}), "Embedding", i64);
+  expect_printed(EmbeddingBag(30, 8, {.mode = BagMode::max}), "EmbeddingBag", i64);
   EXPECT_EQ(to_text(repeated()), goldens()["repeated"]["repr"].get<std::string>());
   EXPECT_EQ(to_text(CrossEntropyLoss()) + to_text(MSELoss()), "CrossEntropyLoss()MSELoss()");
 }

@@ -67,6 +67,26 @@ TEST(NormalisingLayers, EvaluationGoesByWhatWasSeen) {
   EXPECT_EQ(layer.num_batches_tracked.item<int64_t>(), 201);
 }
 
+TEST(NormalisingLayers, WithoutMomentumStatisticsAreTheMeanOverAllBatches) {
+  const BatchNorm1d layer(3, {.momentum = std::nullopt});
+  EXPECT_EQ(to_text(layer),
+            "BatchNorm1d(3, eps=1e-05, momentum=None, affine=True, bias=True, track_running_stats=True)");
+  Tensor mean = zeros({3}), variance = zeros({3});
+  for (uint64_t step = 0; step < 4; ++step) {
+    const Tensor x = normal({20, 3}, step) * (1.0 + static_cast<double>(step)) + 2.0;
+    layer(x);
+    const Tensor own = percale::mean(x, {0}), centred = x - own;
+    mean = mean + own;
+    variance = variance + percale::sum(centred * centred, {0}) / 19.0;
+  }
+  EXPECT_LE(testing::relative_difference(layer.running_mean, mean / 4.0), 1e-6);
+  EXPECT_LE(testing::relative_difference(layer.running_var, variance / 4.0), 1e-6);
+  layer.eval();
+  const Tensor before = layer.running_var.clone();
+  layer(normal({20, 3}));
+  EXPECT_TRUE(same_bytes(layer.running_var, before));
+}
+
 TEST(NormalisingLayers, WithoutStatisticsEvaluationGoesByTheBatch) {
   const BatchNorm1d layer(3, {.track_running_stats = false});
   const Tensor x = normal({9, 3}), trained = layer(x);
