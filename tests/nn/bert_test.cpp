@@ -228,7 +228,8 @@ TEST(BertInBf16, RoundsBetweenLayersOnlyWhereNoGradientIsWanted) {
   for (size_t i = 0; i < found.hidden_states.size(); ++i) {
     EXPECT_EQ(found.hidden_states[i].dtype(), f32);
     EXPECT_TRUE(is_rounded(found.hidden_states[i])) << i;
-    EXPECT_LE(testing::relative_difference(found.hidden_states[i], expected.hidden_states[i]), 1e-2) << i;
+    EXPECT_LE(testing::relative_difference(found.hidden_states[i], expected.hidden_states[i]), 2e-2)
+        << i;  // some 5 halves of its last bit
   }
   EXPECT_TRUE(same_bytes(found.last_hidden_state, found.hidden_states[2]));
 }
