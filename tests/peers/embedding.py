@@ -6,22 +6,14 @@
 Indices are uniform or Zipf's (1.05); bags begin at random places. The sparse step is nn.Embedding(sparse=True) with
 SparseAdam. `--device cuda` waits for the GPU after each ten calls, as percale_bench does.
 """
-import argparse
-import json
-import statistics
-import time
-
 import torch
 
-parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument("cases", nargs="*", help="all, without any")
+from timing import parser_of, print_timings
+
+parser = parser_of(__doc__, 4.0)
 parser.add_argument("--device", default="cpu")
-parser.add_argument("--threads", type=int, default=2)
-parser.add_argument("--seconds", type=float, default=4.0)
 args = parser.parse_args()
-torch.set_num_threads(args.threads)
 torch.set_default_device(args.device)
-AT_ONCE = 10 if args.device == "cuda" else 1
 COUNT = 65_536
 
 
@@ -89,23 +81,4 @@ CASES = {
     "embedding.sparse_adam.1Mx128.64k.zipf": lambda: sparse_step(1_000_000, 128),
 }
 
-
-def wait():
-    if args.device == "cuda":
-        torch.cuda.synchronize()
-
-
-for name in args.cases or CASES:
-    torch.manual_seed(0)
-    call = CASES[name]()
-    for _ in range(5):
-        call()
-    wait()
-    times, end = [], time.perf_counter() + args.seconds
-    while time.perf_counter() < end or len(times) < 5:
-        start = time.perf_counter()
-        for _ in range(AT_ONCE):
-            call()
-        wait()
-        times.append((time.perf_counter() - start) * 1e3 / AT_ONCE)
-    print(json.dumps({"case": name, "ms": round(statistics.median(times), 4)}), flush=True)
+print_timings(CASES, args, on_gpu=args.device == "cuda")

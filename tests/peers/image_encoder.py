@@ -3,24 +3,15 @@
     python3 image_encoder.py [--threads N] [--seconds S] [case ...]
     LD_PRELOAD=libjemalloc.so.2 MALLOC_CONF=dirty_decay_ms:-1,muzzy_decay_ms:-1 python3 image_encoder.py
 
-One JSON line a case, the median time of a call in milliseconds after a warm-up, as torch_cpu.py prints them. The model is
-nn/models/image_encoder.h; the loss is the mean squared distance from given vectors; Adam.
+The model is nn/models/image_encoder.h; the loss is the mean squared distance from given vectors; Adam.
 """
-import argparse
-import json
-import statistics
-import time
+import functools
 
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument("cases", nargs="*")
-parser.add_argument("--threads", type=int, default=2)
-parser.add_argument("--seconds", type=float, default=4.0)
-args = parser.parse_args()
-torch.set_num_threads(args.threads)
+from timing import parser_of, print_timings
 
 
 class ImageEncoder(nn.Module):
@@ -38,19 +29,7 @@ class ImageEncoder(nn.Module):
         return self.fc(F.adaptive_avg_pool2d(x, 1).flatten(1))
 
 
-def median_ms(call):
-    for _ in range(5):
-        call()
-    times, end = [], time.perf_counter() + args.seconds
-    while time.perf_counter() < end or len(times) < 5:
-        start = time.perf_counter()
-        call()
-        times.append((time.perf_counter() - start) * 1e3)
-    return statistics.median(times)
-
-
 def training_step(channels_last=False, fused=False, compiled=False):
-    torch.manual_seed(0)
     model, x, target = ImageEncoder(), torch.randn(8, 3, 600, 800), torch.randn(8, 128)
     if channels_last:
         model, x = model.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
@@ -64,7 +43,7 @@ def training_step(channels_last=False, fused=False, compiled=False):
     return step
 
 
-cases = {
+WAYS = {
     "image_encoder.b8": {},
     "image_encoder.b8.channels_last": {"channels_last": True},
     "image_encoder.b8.fused": {"fused": True},
@@ -72,11 +51,4 @@ cases = {
     "image_encoder.b8.compiled": {"fused": True, "compiled": True},
     "image_encoder.b8.compiled.channels_last": {"channels_last": True, "fused": True, "compiled": True},
 }
-for name, ways in cases.items():
-    if args.cases and name not in args.cases:
-        continue
-    try:
-        print(json.dumps({"case": name, "ms": round(median_ms(training_step(**ways)), 4), "threads": args.threads,
-                          "torch": torch.__version__}), flush=True)
-    except Exception as error:  # a way that this PyTorch or machine lacks
-        print(json.dumps({"case": name, "error": str(error).splitlines()[0]}), flush=True)
+print_timings({name: functools.partial(training_step, **ways) for name, ways in WAYS.items()}, parser_of(__doc__, 4.0).parse_args())

@@ -6,21 +6,14 @@
 Inputs rotate among enough copies that they do not lie in the cache, as percale_bench's do. `--compile` runs what
 torch.compile makes of each case.
 """
-import argparse
-import json
-import statistics
-import time
-
 import torch
 import torch.nn.functional as F
 
-parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument("cases", nargs="*", help="all, without any")
-parser.add_argument("--threads", type=int, default=2)
-parser.add_argument("--seconds", type=float, default=1.0)
+from timing import parser_of, print_timings
+
+parser = parser_of(__doc__, 1.0)
 parser.add_argument("--compile", action="store_true")
 args = parser.parse_args()
-torch.set_num_threads(args.threads)
 CACHE = 64e6
 
 
@@ -87,14 +80,4 @@ CASES = {
     "batch_norm.64x32x28x28": lambda: Case(batch_norm, IMAGES, False, (torch.zeros(32), torch.ones(32))),
     "batch_norm.64x32x28x28.train": lambda: Case(batch_norm, IMAGES, True, (torch.zeros(32), torch.ones(32))),
 }
-for name in args.cases or CASES:
-    torch.manual_seed(0)
-    call = CASES[name]()
-    for _ in range(10):
-        call()
-    times, end = [], time.perf_counter() + args.seconds
-    while time.perf_counter() < end or len(times) < 5:
-        start = time.perf_counter()
-        call()
-        times.append((time.perf_counter() - start) * 1e3)
-    print(json.dumps({"case": name, "ms": round(statistics.median(times), 4)}), flush=True)
+print_timings({name + ".compiled" * args.compile: case for name, case in CASES.items()}, args)
