@@ -181,8 +181,9 @@ Plan make_plan(const Context& context, const MatrixProduct& product, const void*
                                                          plan.out, preference, 1, &found, &count);
   lib.cublasLtMatmulPreferenceDestroy(preference);
   check(status, "choosing an algorithm");
-  require(count > 0, "matmul", "cuBLASLt has no algorithm for [{}, {}] by [{}, {}] in {}", product.rows, product.depth,
-          product.depth, product.columns, product.dtype);
+  require(count > 0 && found.state == CUBLAS_STATUS_SUCCESS, "matmul",
+          "cuBLASLt has no algorithm for [{}, {}] by [{}, {}] in {}", product.rows, product.depth, product.depth,
+          product.columns, product.dtype);
   plan.algorithm = found.algo;
   return plan;
 }

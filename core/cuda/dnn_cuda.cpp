@@ -45,7 +45,7 @@ struct Library : SharedLibrary {
 
 Library open_library() {
   Library library;
-  library.open({"libcudnn.so.9"},
+  library.open({"libcudnn.so.9", "/usr/local/cuda/lib64/libcudnn.so.9"},
                "cuDNN 9 was not found ({}): install cudnn9-cuda-13 from NVIDIA's apt repository, or put its folder in "
                "LD_LIBRARY_PATH");
   if (!library.handle) return library;
