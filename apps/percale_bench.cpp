@@ -80,8 +80,9 @@ class Table {
     std::fflush(stdout);
   }
 
-  void print_skipped(const Case& one) const {
-    std::printf("%-*s    skipped: %s\n", width_, one.name.c_str(), one.skipped.c_str());
+  void print_without_time(const Case& one, const char* what, const std::string& reason) const {
+    std::printf("%-*s    %s: %s\n", width_, one.name.c_str(), what, reason.c_str());
+    std::fflush(stdout);
   }
 
  private:
@@ -121,9 +122,22 @@ void print_json(const Row& row, const Ceilings& ceilings, const apps::Settings& 
   std::fflush(stdout);
 }
 
-void print_skipped(const Case& one) {
-  const nlohmann::ordered_json object = {{"case", one.name}, {"skipped", one.skipped}};
+void print_without_time(const Case& one, const char* what, const std::string& reason) {
+  const nlohmann::ordered_json object = {{"case", one.name}, {what, reason}};
   std::printf("%s\n", object.dump().c_str());
+  std::fflush(stdout);
+}
+
+Row timed(const Case& one, const Ceilings& ceilings, Device device, double seconds) {
+  manual_seed(0);  // a case's numbers are the same whatever came before it
+  Prepared prepared = one.prepare();
+  Row row{.name = one.name,
+          .timing = measure(prepared.call, device, seconds),
+          .bound = bound_of(ceilings, prepared.operations, prepared.bytes),
+          .check = {}};
+  row.words_per_s = prepared.words / row.timing.milliseconds * 1e3;
+  if (prepared.check) row.check = prepared.check();
+  return row;
 }
 
 }  // namespace
@@ -151,23 +165,22 @@ int main(int argc, char** argv) {
     apps::note(settings, settings.where);
     const Ceilings ceilings = measure_ceilings(settings.device);
     if (!json) table.print_head(ceilings);
-    std::string wrong;
+    std::string wrong, failed;
     for (const Case& one : cases) {
       if (!one.skipped.empty()) {
-        json ? print_skipped(one) : table.print_skipped(one);
+        json ? print_without_time(one, "skipped", one.skipped) : table.print_without_time(one, "skipped", one.skipped);
         continue;
       }
-      manual_seed(0);  // a case's numbers are the same whatever came before it
-      Prepared prepared = one.prepare();
-      Row row{.name = one.name,
-              .timing = measure(prepared.call, settings.device, seconds),
-              .bound = bound_of(ceilings, prepared.operations, prepared.bytes),
-              .check = {}};
-      row.words_per_s = prepared.words / row.timing.milliseconds * 1e3;
-      if (prepared.check) row.check = prepared.check();
-      if (row.check.starts_with("WRONG")) wrong.append(" ").append(row.name);
-      json ? print_json(row, ceilings, settings) : table.print(row);
+      try {
+        const Row row = timed(one, ceilings, settings.device, seconds);
+        if (row.check.starts_with("WRONG")) wrong.append(" ").append(row.name);
+        json ? print_json(row, ceilings, settings) : table.print(row);
+      } catch (const Error& error) {  // the others are worth knowing all the same
+        failed.append(" ").append(one.name);
+        json ? print_without_time(one, "error", error.what()) : table.print_without_time(one, "failed", error.what());
+      }
     }
+    if (!failed.empty()) throw Error("cases that could not be timed:" + failed);
     if (!wrong.empty()) throw Error("further from f64's answer than the specification allows:" + wrong);
   });
 }
