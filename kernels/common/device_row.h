@@ -80,27 +80,28 @@ struct KeptRow {
 
   __device__ KeptRow(const Source& source, index_t width)
       : source(source), width(width), thread(static_cast<int>(threadIdx.x) % group) {
-#pragma unroll
-    for (int step = 0; step < steps; ++step)
-      if (at(step) < width) kept[step] = source.template load<vector>(at(step));
+    for_each_kept([&](int step, index_t i) { kept[step] = source.template load<vector>(i); });
   }
 
   __device__ index_t at(int step) const { return static_cast<index_t>(step * group + thread) * vector; }
 
+  /// Calls `body(step, i)` for those of this thread's vectors that stay.
+  template <class Body>
+  __device__ void for_each_kept(Body body) const {
+#pragma unroll
+    for (int step = 0; step < steps; ++step)
+      if (at(step) < width) body(step, at(step));
+  }
   /// Calls `body(i, values)` for this thread's vectors.
   template <class Body>
   __device__ void for_each(Body body) const {
-#pragma unroll
-    for (int step = 0; step < steps; ++step)
-      if (at(step) < width) body(at(step), kept[step]);
+    for_each_kept([&](int step, index_t i) { body(i, kept[step]); });
     for (index_t i = at(steps); i < width; i += group * vector) body(i, source.template load<vector>(i));
   }
   /// The same for two rows at once.
   template <class Other, class Body>
   __device__ void for_each_with(const Other& other, Body body) const {
-#pragma unroll
-    for (int step = 0; step < steps; ++step)
-      if (at(step) < width) body(at(step), kept[step], other.kept[step]);
+    for_each_kept([&](int step, index_t i) { body(i, kept[step], other.kept[step]); });
     for (index_t i = at(steps); i < width; i += group * vector)
       body(i, source.template load<vector>(i), other.source.template load<vector>(i));
   }
