@@ -15,8 +15,8 @@
 #include "../fill/fill.h"
 #include "../linear/linear.h"
 #include "../reduction/reduction.h"
-#include "../skip_gram/skip_gram.h"
 #include "../softmax/softmax.h"
+#include "../word2vec/word2vec.h"
 #include "sampled_softmax_twins.h"
 
 namespace percale {

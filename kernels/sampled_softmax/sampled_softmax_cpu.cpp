@@ -6,7 +6,7 @@
 #include "../../core/cpu/threads.h"
 #include "../common/index_range.h"
 #include "../common/random_words.h"
-#include "../skip_gram/skip_gram_twins.h"
+#include "../word2vec/word2vec_twins.h"
 #include "sampled_softmax_twins.h"
 
 #undef HWY_TARGET_INCLUDE

@@ -1,7 +1,7 @@
 // Sampled softmax on CUDA: a thread a drawn class; a block a row of scores; then a thread a score.
 #include "../common/device.h"
 #include "../common/device_exponentials.h"
-#include "../skip_gram/skip_gram_twins.h"
+#include "../word2vec/word2vec_twins.h"
 #include "sampled_softmax_twins.h"
 
 namespace percale::cuda {

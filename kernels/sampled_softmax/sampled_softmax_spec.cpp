@@ -7,7 +7,7 @@
 #include "../fill/fill.h"
 #include "../index_select/index_select.h"
 #include "../random/random.h"
-#include "../skip_gram/skip_gram_twins.h"
+#include "../word2vec/word2vec_twins.h"
 #include "sampled_softmax.h"
 
 namespace percale {

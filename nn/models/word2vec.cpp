@@ -53,7 +53,7 @@ Word2Vec::Word2Vec(const language::Vocabulary& vocabulary, const Word2VecOptions
 
 Tensor Word2Vec::learn(const Tensor& text) const {
   const NoGradGuard no_grad;
-  const Tensor losses = skip_gram(input, output, text, {keep_, accept_, alias_}, rate_, step_, parts());
+  const Tensor losses = word2vec(input, output, text, {keep_, accept_, alias_}, rate_, step_, parts());
   const Tensor centres = sum((losses > 0.0).to(f32));
   return sum(losses) / maximum(centres, ones({}, centres.options()));
 }

@@ -1,7 +1,7 @@
 // word2vec: a vector a word, such that it predicts the words around it.
 #pragma once
 
-#include "../../kernels/skip_gram/skip_gram.h"
+#include "../../kernels/word2vec/word2vec.h"
 #include "../module.h"
 #include "../text/subwords.h"
 #include "../text/vocabulary.h"
@@ -13,7 +13,7 @@ struct Word2VecOptions {
   int64_t width = 128;
   double sample = 1e-3;  ///< above this share of the text words are passed over the oftener, the more frequent they are
   double power = 0.75;   ///< noise is drawn by count^power
-  SkipGramOptions step = {};
+  Word2VecStepOptions step = {};
   bool subwords = false;  ///< a word's vector is the mean of its own and those of its pieces: so unseen words have one
   language::SubwordOptions pieces = {};
 };
@@ -48,7 +48,7 @@ class Word2Vec : public nn::ModuleOf<Word2Vec> {
   nn::Parameter starts_, rows_, user_starts_, users_;  ///< with subwords
   language::Subwords subwords_;
   std::vector<std::string> words_;
-  SkipGramOptions step_;
+  Word2VecStepOptions step_;
 };
 
 }  // namespace percale::models

@@ -1,5 +1,5 @@
 #include "../common/device.h"
-#include "skip_gram_twins.h"
+#include "word2vec_twins.h"
 
 namespace percale::cuda {
 namespace {
@@ -121,8 +121,8 @@ __global__ void meet_kernel(Step s, index_t batch, const ErrorRecord* error) {
     const int32_t *around = s.around + (batch * s.most + j) * s.contexts,
                   *drawn = s.drawn + (batch * s.most + j) * s.outputs;
     if (around[0] < 0) {
-      if (lane == 0 && position < s.positions && position % skip_gram_loss_every == 0)
-        s.losses[position / skip_gram_loss_every] = 0;
+      if (lane == 0 && position < s.positions && position % word2vec_loss_every == 0)
+        s.losses[position / word2vec_loss_every] = 0;
       continue;
     }
     for (int a = lane; a < s.contexts; a += warp_size) claim(s, 0, around[a], static_cast<int32_t>(j * s.contexts + a));
@@ -141,7 +141,7 @@ __global__ void meet_kernel(Step s, index_t batch, const ErrorRecord* error) {
         if (lane == 0) steps[a * s.outputs + k] = drawn[k] < 0 ? 0.0f : rate * (label - 1.0f / (1.0f + expf(-product)));
       }
     }
-    if (lane == 0 && position % skip_gram_loss_every == 0) s.losses[position / skip_gram_loss_every] = loss;
+    if (lane == 0 && position % word2vec_loss_every == 0) s.losses[position / word2vec_loss_every] = loss;
   }
 }
 
@@ -292,7 +292,7 @@ unsigned blocks_of_warps(index_t warps) { return blocks_for(warps * warp_size, t
 
 /// Three launches a batch, and two more where words are made of parts; `fast` changes nothing here, where the
 /// deterministic step keeps the device busy.
-void skip_gram(const SkipGramCall& call) {
+void word2vec(const Word2VecCall& call) {
   const index_t positions = call.text.numel(), words = call.words(), width = call.input.size(1);
   const bool made = call.parts.defined();
   const index_t batches = call.batches(), most = (positions + batches - 1) / batches, centres = batches * most;
@@ -347,7 +347,7 @@ void skip_gram(const SkipGramCall& call) {
   const Stream stream = current_stream();
   launch(clear_kernel, blocks_for(2 * words, threads), threads, 0, stream, s);
   launch(draw_kernel, blocks_for(positions, threads), threads, 0, stream, s,
-         error_reporter("skip_gram", call.text.shape(), stream, no_row_message));
+         error_reporter("word2vec", call.text.shape(), stream, no_row_message));
   launch(window_kernel, blocks_for(centres, threads), threads, 0, stream, s);
   const index_t pieces = (width + columns_a_warp - 1) / columns_a_warp;
   for (index_t batch = 0; batch < batches; ++batch) {

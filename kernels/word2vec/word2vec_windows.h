@@ -1,10 +1,10 @@
-// A piece of text as skip_gram sees it on the CPU: which words are kept, and each centre's window and noise.
+// A piece of text as word2vec sees it on the CPU: which words are kept, and each centre's window and noise.
 #pragma once
 
 #include <cstdint>
 
 #include "../../core/cpu/threads.h"
-#include "skip_gram_twins.h"
+#include "word2vec_twins.h"
 
 namespace percale::cpu {
 
@@ -19,7 +19,7 @@ struct Window {
 /// Drawn for all positions at once, on all threads; no draw depends on another.
 class Windows {
  public:
-  explicit Windows(const SkipGramCall& call);
+  explicit Windows(const Word2VecCall& call);
 
   int64_t positions() const { return positions_; }
   int outputs() const { return outputs_; }
@@ -31,7 +31,7 @@ class Windows {
   const int32_t* drawn(int64_t p) const { return drawn_.data<int32_t>() + p * outputs_; }
 
  private:
-  void draw(const SkipGramCall& call, int64_t begin, int64_t end);
+  void draw(const Word2VecCall& call, int64_t begin, int64_t end);
   void line_up(const int32_t* text);
 
   int64_t positions_;

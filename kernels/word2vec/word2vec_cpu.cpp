@@ -1,5 +1,5 @@
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "percale/kernels/skip_gram/skip_gram_cpu.cpp"
+#define HWY_TARGET_INCLUDE "percale/kernels/word2vec/word2vec_cpu.cpp"
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
@@ -7,11 +7,11 @@
 #include <cmath>
 #include <cstring>
 
-#include "skip_gram_plan.h"
-#include "skip_gram_rows-inl.h"
+#include "word2vec_plan.h"
+#include "word2vec_rows-inl.h"
 
-#ifndef PERCALE_SKIP_GRAM_CPU_ONCE
-#define PERCALE_SKIP_GRAM_CPU_ONCE
+#ifndef PERCALE_WORD2VEC_CPU_ONCE
+#define PERCALE_WORD2VEC_CPU_ONCE
 namespace percale::cpu {
 
 /// Columns that a thread works on at a time, from a batch's gathering to its update: no other thread touches them, so
@@ -135,8 +135,8 @@ void judge(const StepMemory& step, const Batch& batch, const Windows& windows, c
     }
     const int64_t position = batch.positions[j];
     const int32_t* drawn = windows.drawn(position);
-    if (position % skip_gram_loss_every == 0)
-      step.losses[position / skip_gram_loss_every] = loss_of(sums, met, step.outputs, drawn);
+    if (position % word2vec_loss_every == 0)
+      step.losses[position / word2vec_loss_every] = loss_of(sums, met, step.outputs, drawn);
     to_steps(sums, met, step.outputs, drawn, step.rate);
   }
 }
@@ -205,8 +205,8 @@ void train_centres(const StepMemory& step, const Windows& windows, int64_t begin
       from = &mean;
     }
     all_dots(from, met, y, step.outputs, width, products);
-    if (p % skip_gram_loss_every == 0)
-      step.losses[p / skip_gram_loss_every] = loss_of(products, met, step.outputs, window.drawn);
+    if (p % word2vec_loss_every == 0)
+      step.losses[p / word2vec_loss_every] = loss_of(products, met, step.outputs, window.drawn);
     to_steps(products, met, step.outputs, window.drawn, step.rate);
     for (int k = 0; k < step.outputs; ++k) {
       for (int a = 0; a < met; ++a) weights[a] = products[a * step.outputs + k];
@@ -234,7 +234,7 @@ HWY_EXPORT(judge);
 HWY_EXPORT(move);
 HWY_EXPORT(train_centres);
 
-StepMemory memory_of(const SkipGramCall& call, const Windows& windows) {
+StepMemory memory_of(const Word2VecCall& call, const Windows& windows) {
   const bool mean = call.options.model == WordModel::cbow;
   const int64_t most = int64_t{mean ? 1 : windows.most_contexts()} * windows.outputs();
   return {.input = call.input.data<float>(),
@@ -260,7 +260,7 @@ void train_fast(const StepMemory& step, const Windows& windows) {
 
 /// Batch after batch: products by pieces of columns, steps by groups of centres, updates by pieces of columns again, in
 /// one go with the next batch's products: threads wait for each other twice a batch.
-void train_batches(const SkipGramCall& call, const StepMemory& step, const Windows& windows) {
+void train_batches(const Word2VecCall& call, const StepMemory& step, const Windows& windows) {
   const Plan plan(call, windows);
   const auto meet_piece = HWY_DYNAMIC_DISPATCH(meet);
   const auto judge_centres = HWY_DYNAMIC_DISPATCH(judge);
@@ -295,7 +295,7 @@ void train_batches(const SkipGramCall& call, const StepMemory& step, const Windo
 
 }  // namespace
 
-void skip_gram(const SkipGramCall& call) {
+void word2vec(const Word2VecCall& call) {
   const Windows windows(call);
   const StepMemory step = memory_of(call, windows);
   std::fill_n(step.losses, call.losses.numel(), 0.0f);

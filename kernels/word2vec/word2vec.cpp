@@ -1,4 +1,4 @@
-#include "skip_gram.h"
+#include "word2vec.h"
 
 #include <algorithm>
 #include <cmath>
@@ -8,7 +8,7 @@
 #include "../../core/autograd.h"
 #include "../../core/dispatch.h"
 #include "../../core/trace.h"
-#include "skip_gram_twins.h"
+#include "word2vec_twins.h"
 
 namespace percale {
 namespace {
@@ -37,14 +37,14 @@ void fill_alias_table(const std::vector<double>& shares, float* accept, int32_t*
   }
 }
 
-void check_options(const SkipGramOptions& options) {
-  require(options.window >= 1 && options.window <= 1000, "skip_gram", "the window must be 1 to 1000, got {}",
+void check_options(const Word2VecStepOptions& options) {
+  require(options.window >= 1 && options.window <= 1000, "word2vec", "the window must be 1 to 1000, got {}",
           options.window);
-  require(options.negative >= 1 && options.negative <= 1000, "skip_gram", "noise words must be 1 to 1000, got {}",
+  require(options.negative >= 1 && options.negative <= 1000, "word2vec", "noise words must be 1 to 1000, got {}",
           options.negative);
-  require(options.batch >= 1 && options.batch <= 1 << 20, "skip_gram", "a batch must have 1 to 2^20 centres, got {}",
+  require(options.batch >= 1 && options.batch <= 1 << 20, "word2vec", "a batch must have 1 to 2^20 centres, got {}",
           options.batch);
-  require(options.crowd >= 1, "skip_gram", "a crowd is 1 or more, got {}", options.crowd);
+  require(options.crowd >= 1, "word2vec", "a crowd is 1 or more, got {}", options.crowd);
 }
 
 }  // namespace
@@ -115,43 +115,42 @@ WordParts word_parts(const std::vector<std::vector<int32_t>>& rows_of_words, int
   return parts;
 }
 
-Tensor skip_gram(const Tensor& input, const Tensor& output, const Tensor& text, const WordSampler& sampler,
-                 const Tensor& learning_rate, const SkipGramOptions& options, const WordParts& parts) {
-  const Operation operation{"skip_gram"};
+Tensor word2vec(const Tensor& input, const Tensor& output, const Tensor& text, const WordSampler& sampler,
+                const Tensor& learning_rate, const Word2VecStepOptions& options, const WordParts& parts) {
+  const Operation operation{"word2vec"};
   for (const Tensor* table : {&input, &output})
-    require(table->rank() == 2 && table->dtype() == f32 && table->is_contiguous(), "skip_gram",
+    require(table->rank() == 2 && table->dtype() == f32 && table->is_contiguous(), "word2vec",
             "the tables must be contiguous [words, width] of f32, got {} of {}", table->shape(), table->dtype());
   require((parts.defined() ? input.size(1) == output.size(1) : input.shape() == output.shape()) &&
               input.storage() != output.storage(),
-          "skip_gram", "expected two tables of one shape, got {} and {}", input.shape(), output.shape());
-  require(text.rank() == 1 && text.dtype() == i32, "skip_gram", "the text must be [count] of i32, got {} of {}",
+          "word2vec", "expected two tables of one shape, got {} and {}", input.shape(), output.shape());
+  require(text.rank() == 1 && text.dtype() == i32, "word2vec", "the text must be [count] of i32, got {} of {}",
           text.shape(), text.dtype());
   const Shape words{output.size(0)};
   require(sampler.keep.shape() == words && sampler.accept.shape() == words && sampler.alias.shape() == words,
-          "skip_gram", "the sampler must be for {} words, got {}", output.size(0), sampler.keep.shape());
+          "word2vec", "the sampler must be for {} words, got {}", output.size(0), sampler.keep.shape());
   if (parts.defined()) {
     const int64_t of_words = parts.starts.numel() - 1, of_rows = parts.user_starts.numel() - 1;
-    require(of_words == output.size(0) && of_rows == input.size(0), "skip_gram",
+    require(of_words == output.size(0) && of_rows == input.size(0), "word2vec",
             "the parts must be of {} words and {} rows, got {} and {}", output.size(0), input.size(0), of_words,
             of_rows);
   }
-  require(learning_rate.dtype() == f64 && learning_rate.numel() == 1, "skip_gram",
+  require(learning_rate.dtype() == f64 && learning_rate.numel() == 1, "word2vec",
           "the learning rate must be one f64, got {} of {}", learning_rate.shape(), learning_rate.dtype());
-  require_same_device("skip_gram",
+  require_same_device("word2vec",
                       {&input, &output, &text, &learning_rate, &sampler.keep, &sampler.accept, &sampler.alias});
   if (parts.defined())
-    require_same_device("skip_gram", {&input, &parts.starts, &parts.rows, &parts.user_starts, &parts.users});
-  require(input.numel() > 0 && output.numel() > 0, "skip_gram", "the tables are empty: {}", output.shape());
+    require_same_device("word2vec", {&input, &parts.starts, &parts.rows, &parts.user_starts, &parts.users});
+  require(input.numel() > 0 && output.numel() > 0, "word2vec", "the tables are empty: {}", output.shape());
   check_options(options);
   const Tensor losses =
-      Tensor::empty({(text.numel() + skip_gram_loss_every - 1) / skip_gram_loss_every}, input.options());
+      Tensor::empty({(text.numel() + word2vec_loss_every - 1) / word2vec_loss_every}, input.options());
   if (text.numel() == 0) return losses;
   const Tensor dense = text.contiguous();
-  on<cpu::skip_gram, cuda::skip_gram>(input.device(),
-                                      SkipGramCall{input, output, dense, sampler, learning_rate, options, parts,
-                                                   next_random_key(input.device()), losses});
-  input.mark_written("skip_gram");
-  output.mark_written("skip_gram");
+  on<cpu::word2vec, cuda::word2vec>(input.device(), Word2VecCall{input, output, dense, sampler, learning_rate, options,
+                                                                 parts, next_random_key(input.device()), losses});
+  input.mark_written("word2vec");
+  output.mark_written("word2vec");
   return losses;
 }
 

@@ -6,8 +6,8 @@
 #include "../common/spec.h"
 #include "../elementwise/elementwise.h"
 #include "../fill/fill.h"
-#include "skip_gram.h"
-#include "skip_gram_twins.h"
+#include "word2vec.h"
+#include "word2vec_twins.h"
 
 namespace percale {
 namespace {
@@ -17,7 +17,7 @@ constexpr double rate = 0.125;  // large, so that a step is seen
 /// The definition in f64, centre by centre, with nothing clever: what both twins are held against.
 struct Definition {
   const Tensor &input, &output, &text, &keep, &accept, &alias;
-  const SkipGramOptions& options;
+  const Word2VecStepOptions& options;
   RandomKey key;
   std::vector<std::vector<int32_t>> parts = {};  ///< rows of `input` a word; none: its own
   int64_t count = text.numel(), width = input.size(1), words = output.size(0);
@@ -123,7 +123,7 @@ struct Definition {
     for (auto& time : times) time.assign(static_cast<size_t>(words), 0);
     for (int64_t p = batch; p < count; p += batches) {
       const double loss = kept(p) ? meet(p, sums, times) : 0;
-      if (p % skip_gram_loss_every == 0) losses.data<double>()[p / skip_gram_loss_every] = loss;
+      if (p % word2vec_loss_every == 0) losses.data<double>()[p / word2vec_loss_every] = loss;
     }
     for (int table = 0; table < 2; ++table) {
       for (int64_t i = 0; i < words * width; ++i) {
@@ -150,7 +150,7 @@ std::vector<std::vector<int32_t>> lists_of(const Tensor& index) {
 
 /// One step on copies; the text is made of 0, 1, ... words - 1 by taking one off, so that it has ends of sentences. A
 /// seventh input makes words of parts.
-auto step(SkipGramOptions options) {
+auto step(Word2VecStepOptions options) {
   return [options](const Tensors& in) -> Tensors {
     const NoGradGuard no_grad;
     const auto lists = in.size() > 6 ? lists_of(in[6]) : std::vector<std::vector<int32_t>>();
@@ -159,14 +159,13 @@ auto step(SkipGramOptions options) {
     const Tensor keep = (in[3] * 0.75).to(f32).contiguous(), accept = (in[4] * 0.4).to(f32).contiguous();
     const Tensor alias = in[5].contiguous();
     if (in[0].dtype() == f64) {
-      const Tensor losses =
-          zeros({(text.numel() + skip_gram_loss_every - 1) / skip_gram_loss_every}, {f64, cpu_device});
+      const Tensor losses = zeros({(text.numel() + word2vec_loss_every - 1) / word2vec_loss_every}, {f64, cpu_device});
       Definition{input, output, text, keep, accept, alias, options, next_random_key(cpu_device), lists}.run(losses);
       return {input, output, losses};
     }
     const Tensor losses =
-        skip_gram(input, output, text, {keep, accept, alias}, full({1}, rate, {f64, in[0].device()}), options,
-                  lists.empty() ? WordParts() : word_parts(lists, input.size(0)).to(input.device()));
+        word2vec(input, output, text, {keep, accept, alias}, full({1}, rate, {f64, in[0].device()}), options,
+                 lists.empty() ? WordParts() : word_parts(lists, input.size(0)).to(input.device()));
     return {input, output, losses};
   };
 }
@@ -181,8 +180,8 @@ struct Given {
         text(tensor({0, 1, 2, 1}, d).to(i32)),
         rate(full({1}, 0.5, {f64, d})),
         sampler(word_sampler(tensor({5, 3, 2})).to(d)) {}
-  void run(const SkipGramOptions& options = {}) const {
-    skip_gram(input, output, text, sampler, rate, options).to(cpu_device);
+  void run(const Word2VecStepOptions& options = {}) const {
+    word2vec(input, output, text, sampler, rate, options).to(cpu_device);
   }
 };
 
@@ -190,7 +189,7 @@ template <class Change>
 std::function<void(Device)> with(Change change) {
   return [change](Device d) {
     Given given(d);
-    SkipGramOptions options;
+    Word2VecStepOptions options;
     change(given, options, d);
     given.run(options);
   };
@@ -198,26 +197,29 @@ std::function<void(Device)> with(Change change) {
 
 std::vector<SpecError> errors() {
   return {
-      {"row 3 at position 2 of the text is out of range for 3 words", with([](Given& g, SkipGramOptions&, Device d) {
+      {"row 3 at position 2 of the text is out of range for 3 words",
+       with([](Given& g, Word2VecStepOptions&, Device d) {
          g.text = tensor({0, 1, 3, 7}, d).to(i32);
        })},
-      {"row -2 at position 0 of the text is out of range for 3 words", with([](Given& g, SkipGramOptions&, Device d) {
+      {"row -2 at position 0 of the text is out of range for 3 words",
+       with([](Given& g, Word2VecStepOptions&, Device d) {
          g.text = tensor({-2, 1}, d).to(i32);
        })},
       {"the text must be [count] of i32, got [4] of i64",
-       with([](Given& g, SkipGramOptions&, Device) { g.text = g.text.to(i64); })},
-      {"expected two tables of one shape, got [3, 4] and [3, 5]", with([](Given& g, SkipGramOptions&, Device d) {
+       with([](Given& g, Word2VecStepOptions&, Device) { g.text = g.text.to(i64); })},
+      {"expected two tables of one shape, got [3, 4] and [3, 5]", with([](Given& g, Word2VecStepOptions&, Device d) {
          g.output = zeros({3, 5}, {f32, d});
        })},
-      {"expected two tables of one shape", with([](Given& g, SkipGramOptions&, Device) { g.output = g.input; })},
-      {"the tables must be contiguous", with([](Given& g, SkipGramOptions&, Device) { g.input = g.input.t(); })},
-      {"the sampler must be for 3 words, got [2]", with([](Given& g, SkipGramOptions&, Device d) {
+      {"expected two tables of one shape", with([](Given& g, Word2VecStepOptions&, Device) { g.output = g.input; })},
+      {"the tables must be contiguous", with([](Given& g, Word2VecStepOptions&, Device) { g.input = g.input.t(); })},
+      {"the sampler must be for 3 words, got [2]", with([](Given& g, Word2VecStepOptions&, Device d) {
          g.sampler = word_sampler(tensor({1, 1})).to(d);
        })},
-      {"the learning rate must be one f64", with([](Given& g, SkipGramOptions&, Device) { g.rate = g.rate.to(f32); })},
-      {"the window must be 1 to 1000, got 0", with([](Given&, SkipGramOptions& o, Device) { o.window = 0; })},
-      {"noise words must be 1 to 1000, got 0", with([](Given&, SkipGramOptions& o, Device) { o.negative = 0; })},
-      {"a batch must have 1 to 2^20 centres, got 0", with([](Given&, SkipGramOptions& o, Device) { o.batch = 0; })},
+      {"the learning rate must be one f64",
+       with([](Given& g, Word2VecStepOptions&, Device) { g.rate = g.rate.to(f32); })},
+      {"the window must be 1 to 1000, got 0", with([](Given&, Word2VecStepOptions& o, Device) { o.window = 0; })},
+      {"noise words must be 1 to 1000, got 0", with([](Given&, Word2VecStepOptions& o, Device) { o.negative = 0; })},
+      {"a batch must have 1 to 2^20 centres, got 0", with([](Given&, Word2VecStepOptions& o, Device) { o.batch = 0; })},
       {"word 1 has no row",
        [](Device) {
          word_parts({{0}, {}}, 3);
@@ -233,7 +235,7 @@ std::vector<SpecError> errors() {
       {"the parts must be of 3 words and 3 rows, got 1 and 3",
        [](Device d) {
          const Given g(d);
-         skip_gram(g.input, g.output, g.text, g.sampler, g.rate, {}, word_parts({{0}}, 3).to(d));
+         word2vec(g.input, g.output, g.text, g.sampler, g.rate, {}, word_parts({{0}}, 3).to(d));
        }},
       {"all 2 counts are zero",
        [](Device) {
@@ -247,7 +249,7 @@ std::vector<SpecError> errors() {
 }
 
 /// Words made of up to four rows of a table of its own size.
-Spec parts_spec(std::string name, SkipGramOptions options, std::vector<std::vector<int64_t>> sizes) {
+Spec parts_spec(std::string name, Word2VecStepOptions options, std::vector<std::vector<int64_t>> sizes) {
   return {.name = std::move(name),
           .run = step(options),
           .inputs = {constant(real({"rows", "width"})), constant(real({"words", "width"})),
@@ -260,7 +262,7 @@ Spec parts_spec(std::string name, SkipGramOptions options, std::vector<std::vect
           .graph = false};  // the lists are read on the CPU while they are made
 }
 
-Spec spec(std::string name, SkipGramOptions options, std::vector<std::vector<int64_t>> sizes,
+Spec spec(std::string name, Word2VecStepOptions options, std::vector<std::vector<int64_t>> sizes,
           std::vector<SpecError> errors = {}) {
   return {.name = std::move(name),
           .run = step(options),
@@ -276,11 +278,12 @@ Spec spec(std::string name, SkipGramOptions options, std::vector<std::vector<int
 
 }  // namespace
 
-extern const Specs skip_gram_specs;
-const Specs skip_gram_specs = {
+extern const Specs word2vec_specs;
+const Specs word2vec_specs = {
     spec("skip_gram", {.window = 3, .negative = 3, .batch = 16, .crowd = 4},
          {{7, 5, 40}, {1, 1, 1}, {2, 3, 0}, {5, 64, 20}, {12, 130, 40}, {300, 100, 500}}, errors()),
-    spec("skip_gram, long window", {.window = 7, .negative = 8, .batch = 12}, {{9, 3, 24}, {400, 3, 208}, {500, 128, 700}}),
+    spec("skip_gram, long window", {.window = 7, .negative = 8, .batch = 12},
+         {{9, 3, 24}, {400, 3, 208}, {500, 128, 700}}),
     spec("cbow", {.model = WordModel::cbow, .window = 3, .negative = 4, .batch = 16, .crowd = 3},
          {{7, 5, 30}, {1, 1, 1}, {5, 130, 20}, {300, 100, 500}}),
     parts_spec("skip_gram of parts", {.window = 3, .negative = 3, .batch = 16, .crowd = 3},

@@ -27,13 +27,13 @@ struct Trained {
   Tensor input, losses;
 };
 
-Trained train(const SkipGramOptions& options, int steps = 30) {
+Trained train(const Word2VecStepOptions& options, int steps = 30) {
   manual_seed(3);
   const Tensor text = two_worlds(200), rate = full({1}, 0.02, {f64, cpu_device});
   const Tensor input = (rand({10, 70}) - 0.5) / 70.0, output = zeros({10, 70});
   const WordSampler sampler = word_sampler(full({10}, 160, {i64, cpu_device}), 0);
   Tensor losses;
-  for (int i = 0; i < steps; ++i) losses = skip_gram(input, output, text, sampler, rate, options);
+  for (int i = 0; i < steps; ++i) losses = word2vec(input, output, text, sampler, rate, options);
   return {input, losses};
 }
 
@@ -42,7 +42,7 @@ double cosine(const Tensor& rows, int64_t a, int64_t b) {
   return dot(a, b) / std::sqrt(dot(a, a) * dot(b, b));
 }
 
-TEST(SkipGram, SamplerDrawsByThePowerOfCounts) {
+TEST(Word2Vec, SamplerDrawsByThePowerOfCounts) {
   const Tensor counts = tensor({1000, 300, 20, 20, 5, 1, 0});
   const WordSampler sampler = word_sampler(counts, 0.01, 0.75);
   std::vector<double> drawn(7), wanted(7);
@@ -60,10 +60,10 @@ TEST(SkipGram, SamplerDrawsByThePowerOfCounts) {
   EXPECT_EQ(sampler.keep.data<float>()[5], 1);
 }
 
-TEST(SkipGram, SameBytesTwiceAndAtAnyNumberOfThreads) {
+TEST(Word2Vec, SameBytesTwiceAndAtAnyNumberOfThreads) {
   const int threads = cpu::num_threads();
   for (const WordModel model : {WordModel::skip_gram, WordModel::cbow}) {
-    const SkipGramOptions options{.model = model, .batch = 512};
+    const Word2VecStepOptions options{.model = model, .batch = 512};
     cpu::set_num_threads(1);
     const Tensor once = train(options, 4).input;
     for (const int used : {1, 2, 3}) {
@@ -76,7 +76,7 @@ TEST(SkipGram, SameBytesTwiceAndAtAnyNumberOfThreads) {
 }
 
 /// One thread: what threads do to each other's rows is meant, and a sanitizer would report it.
-TEST(SkipGram, WordsThatStandTogetherEndTogether) {
+TEST(Word2Vec, WordsThatStandTogetherEndTogether) {
   const int threads = cpu::num_threads();
   cpu::set_num_threads(1);
   for (const WordModel model : {WordModel::skip_gram, WordModel::cbow}) {
@@ -92,7 +92,7 @@ TEST(SkipGram, WordsThatStandTogetherEndTogether) {
 
 /// Centres one by one are batches of one: so the lock-free mode is held against the other, at widths with every kind of
 /// rest that vectors leave. Their sums differ in order alone.
-TEST(SkipGram, LockFreeOnOneThreadIsBatchesOfOne) {
+TEST(Word2Vec, LockFreeOnOneThreadIsBatchesOfOne) {
   const int threads = cpu::num_threads();
   cpu::set_num_threads(1);
   const Tensor text = two_worlds(20), rate = full({1}, 0.1, {f64, cpu_device});
@@ -105,7 +105,7 @@ TEST(SkipGram, LockFreeOnOneThreadIsBatchesOfOne) {
       for (const bool fast : {false, true}) {
         const Tensor input = start.slice(0, 0, 10).clone(), output = start.slice(0, 10, 20).clone();
         manual_seed(5);
-        skip_gram(input, output, text, sampler, rate, {.model = model, .batch = 1, .fast = fast});
+        word2vec(input, output, text, sampler, rate, {.model = model, .batch = 1, .fast = fast});
         tables[fast] = cat({input, output});
       }
       EXPECT_LT(max(abs(tables[0] - tables[1])).item<double>(), 1e-5) << width;
@@ -116,7 +116,7 @@ TEST(SkipGram, LockFreeOnOneThreadIsBatchesOfOne) {
 }
 
 /// Ten words, a thousand centres a batch: a hundred sums of steps a row would throw it far away.
-TEST(SkipGram, CrowdedRowsStayWhereTheyBelong) {
+TEST(Word2Vec, CrowdedRowsStayWhereTheyBelong) {
   const Trained trained = train({.batch = 4096}, 60);
   EXPECT_LT(max(abs(trained.input)).item<double>(), 10);
 }

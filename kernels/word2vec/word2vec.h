@@ -41,7 +41,7 @@ enum class WordModel {
   cbow,       ///< the mean of the words around a centre predicts it
 };
 
-struct SkipGramOptions {
+struct Word2VecStepOptions {
   WordModel model = WordModel::skip_gram;
   int64_t window = 5;    ///< words on each side, at most: each centre draws 1 to `window`
   int64_t negative = 5;  ///< noise words, drawn once a centre and shared by the words around it
@@ -53,10 +53,10 @@ struct SkipGramOptions {
 };
 
 /// A text has this many batches or more, so that neighbours are in different ones; or one a word.
-inline constexpr int64_t least_skip_gram_batches = 16;
+inline constexpr int64_t least_word2vec_batches = 16;
 
 /// Losses are taken at every so manieth word.
-inline constexpr int64_t skip_gram_loss_every = 16;
+inline constexpr int64_t word2vec_loss_every = 16;
 
 /// Moves `input` and `output` (f32 [words, width], contiguous, changed in place) by one step of gradient descent on
 ///
@@ -77,7 +77,7 @@ inline constexpr int64_t skip_gram_loss_every = 16;
 ///
 /// Returns f32 [ceil(count / 16)]: for positions 0, 16, ... the sum of the above, or 0 where there is no centre.
 /// Errors: shapes, dtypes, options out of range; a row that is not in the tables (which are then untouched).
-Tensor skip_gram(const Tensor& input, const Tensor& output, const Tensor& text, const WordSampler& sampler,
-                 const Tensor& learning_rate, const SkipGramOptions& options = {}, const WordParts& parts = {});
+Tensor word2vec(const Tensor& input, const Tensor& output, const Tensor& text, const WordSampler& sampler,
+                const Tensor& learning_rate, const Word2VecStepOptions& options = {}, const WordParts& parts = {});
 
 }  // namespace percale

@@ -1,9 +1,9 @@
-// The small matrix products of skip_gram in vectors. For skip_gram_cpu.cpp, after <hwy/highway.h>.
-#if defined(PERCALE_SKIP_GRAM_ROWS_INL_H) == defined(HWY_TARGET_TOGGLE)
-#ifdef PERCALE_SKIP_GRAM_ROWS_INL_H
-#undef PERCALE_SKIP_GRAM_ROWS_INL_H
+// The small matrix products of word2vec in vectors. For word2vec_cpu.cpp, after <hwy/highway.h>.
+#if defined(PERCALE_WORD2VEC_ROWS_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef PERCALE_WORD2VEC_ROWS_INL_H
+#undef PERCALE_WORD2VEC_ROWS_INL_H
 #else
-#define PERCALE_SKIP_GRAM_ROWS_INL_H
+#define PERCALE_WORD2VEC_ROWS_INL_H
 #endif
 
 #include "../common/vector_math-inl.h"

@@ -1,4 +1,4 @@
-#include "skip_gram_plan.h"
+#include "word2vec_plan.h"
 
 #include <algorithm>
 
@@ -43,7 +43,7 @@ class Slots {
 
 }  // namespace
 
-Plan::Plan(const SkipGramCall& call, const Windows& windows) : batches_(static_cast<size_t>(call.batches())) {
+Plan::Plan(const Word2VecCall& call, const Windows& windows) : batches_(static_cast<size_t>(call.batches())) {
   const int64_t most = std::min(call.options.batch, windows.positions());
   const int64_t contexts = windows.most_contexts(), outputs = windows.outputs();
   each_ = most * (2 + 2 * contexts + 2 * outputs);
@@ -53,7 +53,7 @@ Plan::Plan(const SkipGramCall& call, const Windows& windows) : batches_(static_c
   parallel_for(batches(), 1, [&](int64_t index, int64_t) { plan(call, windows, index); });
 }
 
-void Plan::share_parts(const SkipGramCall& call, Batch& batch) {
+void Plan::share_parts(const Word2VecCall& call, Batch& batch) {
   thread_local std::vector<int32_t> times;  // all 0 between batches
   if (times.size() < static_cast<size_t>(call.input.size(0))) times.resize(static_cast<size_t>(call.input.size(0)), 0);
   const int32_t *starts = call.parts.starts.data<int32_t>(), *rows = call.parts.rows.data<int32_t>();
@@ -69,7 +69,7 @@ void Plan::share_parts(const SkipGramCall& call, Batch& batch) {
   for_each_part([](int32_t& met) { met = 0; });
 }
 
-void Plan::plan(const SkipGramCall& call, const Windows& windows, int64_t index) {
+void Plan::plan(const Word2VecCall& call, const Windows& windows, int64_t index) {
   const int64_t most = std::min(call.options.batch, windows.positions());
   const int contexts = windows.most_contexts(), outputs = windows.outputs();
   int32_t* positions = numbers_.data<int32_t>() + index * each_;

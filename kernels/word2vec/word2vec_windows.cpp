@@ -1,4 +1,4 @@
-#include "skip_gram_windows.h"
+#include "word2vec_windows.h"
 
 #include "../common/index_range.h"
 #include "../common/random_words.h"
@@ -10,7 +10,7 @@ constexpr int64_t grain = 128;
 
 }  // namespace
 
-Windows::Windows(const SkipGramCall& call)
+Windows::Windows(const Word2VecCall& call)
     : positions_(call.text.numel()),
       outputs_(static_cast<int>(call.options.negative) + 1),
       most_contexts_(2 * static_cast<int>(call.options.window)),
@@ -18,12 +18,12 @@ Windows::Windows(const SkipGramCall& call)
       drawn_(Tensor::empty({positions_, outputs_}, {i32, cpu_device})),
       place_(Tensor::empty({positions_}, {i32, cpu_device})),
       line_(Tensor::empty({positions_ + 2}, {i32, cpu_device})) {
-  check_range("skip_gram", no_row_message, call.text.data<int32_t>(), call.text.shape(), call.words(), -1);
+  check_range("word2vec", no_row_message, call.text.data<int32_t>(), call.text.shape(), call.words(), -1);
   parallel_for(positions_, grain, [&](int64_t begin, int64_t end) { draw(call, begin, end); });
   line_up(call.text.data<int32_t>());
 }
 
-void Windows::draw(const SkipGramCall& call, int64_t begin, int64_t end) {
+void Windows::draw(const Word2VecCall& call, int64_t begin, int64_t end) {
   const int32_t *text = call.text.data<int32_t>(), *alias = call.sampler.alias.data<int32_t>();
   const float *keep = call.sampler.keep.data<float>(), *accept = call.sampler.accept.data<float>();
   const int64_t words = call.words(), blocks = draw_blocks(outputs_ - 1);

@@ -1,9 +1,9 @@
-// The centres of each batch with the rows that they share, for skip_gram's deterministic mode on the CPU.
+// The centres of each batch with the rows that they share, for word2vec's deterministic mode on the CPU.
 #pragma once
 
 #include <vector>
 
-#include "skip_gram_windows.h"
+#include "word2vec_windows.h"
 
 namespace percale::cpu {
 
@@ -29,15 +29,15 @@ struct Batch {
 
 class Plan {
  public:
-  Plan(const SkipGramCall& call, const Windows& windows);
+  Plan(const Word2VecCall& call, const Windows& windows);
 
   int64_t batches() const { return static_cast<int64_t>(batches_.size()); }
   const Batch& operator[](int64_t index) const { return batches_[static_cast<size_t>(index)]; }
 
  private:
   /// Of how many words of the batch is each row a part?
-  static void share_parts(const SkipGramCall& call, Batch& batch);
-  void plan(const SkipGramCall& call, const Windows& windows, int64_t index);
+  static void share_parts(const Word2VecCall& call, Batch& batch);
+  void plan(const Word2VecCall& call, const Windows& windows, int64_t index);
 
   std::vector<Batch> batches_;
   Tensor numbers_, shares_;

@@ -1,21 +1,21 @@
-// What the two twins of skip_gram implement, and how both draw. Shapes, dtypes and devices are checked before.
+// What the two twins of word2vec implement, and how both draw. Shapes, dtypes and devices are checked before.
 #pragma once
 
 #include <algorithm>
 
 #include "../../core/random.h"
-#include "skip_gram.h"
+#include "word2vec.h"
 
 namespace percale {
 
 /// One call: `losses` is to be written.
-struct SkipGramCall {
+struct Word2VecCall {
   const Tensor& input;
   const Tensor& output;
   const Tensor& text;
   const WordSampler& sampler;
   const Tensor& learning_rate;
-  const SkipGramOptions& options;
+  const Word2VecStepOptions& options;
   const WordParts& parts;  ///< undefined: word w is row w of `input`
   RandomKey key;
   const Tensor& losses;
@@ -24,7 +24,7 @@ struct SkipGramCall {
 
   int64_t batches() const {
     const int64_t count = text.numel();
-    return std::max((count + options.batch - 1) / options.batch, std::min(least_skip_gram_batches, count));
+    return std::max((count + options.batch - 1) / options.batch, std::min(least_word2vec_batches, count));
   }
 };
 
@@ -50,10 +50,10 @@ PERCALE_HOST_DEVICE inline int32_t noise_word(uint32_t which, uint32_t chance, c
 }
 
 namespace cpu {
-void skip_gram(const SkipGramCall& call);
+void word2vec(const Word2VecCall& call);
 }
 namespace cuda {
-void skip_gram(const SkipGramCall& call);
+void word2vec(const Word2VecCall& call);
 }
 
 }  // namespace percale
