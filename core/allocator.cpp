@@ -92,8 +92,8 @@ void* MemoryPool::allocate(size_t bytes) {
       block = system_allocate(device_, size);
     }
     require(block != nullptr, "allocate",
-            "out of memory on {}: {} bytes asked for, {} bytes held by {} live tensors and buffers of this pool", device_,
-            size, stats_.live_bytes, stats_.live_blocks);
+            "out of memory on {}: {} bytes asked for, {} bytes held by {} live tensors and buffers of this pool",
+            device_, size, stats_.live_bytes, stats_.live_blocks);
     stats_.reserved_bytes += static_cast<int64_t>(size);
     ++stats_.system_allocations;
   }

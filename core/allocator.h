@@ -15,11 +15,11 @@ namespace percale {
 
 /// What a device's pools hold, in bytes and counts.
 struct MemoryStats {
-  int64_t live_bytes = 0;         ///< in tensors now, rounded up to their block's size
-  int64_t peak_bytes = 0;         ///< the most that `live_bytes` has been
-  int64_t reserved_bytes = 0;     ///< taken from the system: live and cached
-  int64_t live_blocks = 0;        ///< blocks in tensors now
-  int64_t system_allocations = 0; ///< times the system was asked, since the start
+  int64_t live_bytes = 0;          ///< in tensors now, rounded up to their block's size
+  int64_t peak_bytes = 0;          ///< the most that `live_bytes` has been
+  int64_t reserved_bytes = 0;      ///< taken from the system: live and cached
+  int64_t live_blocks = 0;         ///< blocks in tensors now
+  int64_t system_allocations = 0;  ///< times the system was asked, since the start
 };
 
 /// A pool of blocks on one device. Blocks come in eight sizes a doubling, so that a request is met exactly or with at
@@ -30,7 +30,8 @@ class MemoryPool {
   ~MemoryPool();
   MemoryPool(const MemoryPool&) = delete;
 
-  /// A block of at least `bytes`, aligned to 64 bytes (CUDA: 256). Error that says what holds the memory if there is none.
+  /// A block of at least `bytes`, aligned to 64 bytes (CUDA: 256). Error that says what holds the memory if there is
+  /// none.
   void* allocate(size_t bytes);
   /// Gives back what `allocate(bytes)` gave.
   void release(void* block, size_t bytes);

@@ -6,7 +6,8 @@
 
 namespace percale {
 
-/// Calls the CPU or the CUDA twin. Template arguments behind `if constexpr`, since a build without CUDA has no second one.
+/// Calls the CPU or the CUDA twin. Template arguments behind `if constexpr`, since a build without CUDA has no second
+/// one.
 template <auto CpuTwin, auto CudaTwin, class... Arguments>
 decltype(auto) on(Device device, Arguments&&... arguments) {
   if constexpr (has_cuda) {

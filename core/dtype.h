@@ -16,14 +16,38 @@ using enum DType;
 
 template <class T>
 struct dtype_of_type;
-template <> struct dtype_of_type<float> { static constexpr DType value = f32; };
-template <> struct dtype_of_type<double> { static constexpr DType value = f64; };
-template <> struct dtype_of_type<half> { static constexpr DType value = f16; };
-template <> struct dtype_of_type<bfloat16> { static constexpr DType value = bf16; };
-template <> struct dtype_of_type<int64_t> { static constexpr DType value = i64; };
-template <> struct dtype_of_type<int32_t> { static constexpr DType value = i32; };
-template <> struct dtype_of_type<uint8_t> { static constexpr DType value = u8; };
-template <> struct dtype_of_type<bool> { static constexpr DType value = boolean; };
+template <>
+struct dtype_of_type<float> {
+  static constexpr DType value = f32;
+};
+template <>
+struct dtype_of_type<double> {
+  static constexpr DType value = f64;
+};
+template <>
+struct dtype_of_type<half> {
+  static constexpr DType value = f16;
+};
+template <>
+struct dtype_of_type<bfloat16> {
+  static constexpr DType value = bf16;
+};
+template <>
+struct dtype_of_type<int64_t> {
+  static constexpr DType value = i64;
+};
+template <>
+struct dtype_of_type<int32_t> {
+  static constexpr DType value = i32;
+};
+template <>
+struct dtype_of_type<uint8_t> {
+  static constexpr DType value = u8;
+};
+template <>
+struct dtype_of_type<bool> {
+  static constexpr DType value = boolean;
+};
 
 /// The dtype whose elements are `T`: `dtype_of<float>` is f32.
 template <class T>
@@ -55,14 +79,22 @@ DType promote(DType a, DType b);
 template <class Body>
 decltype(auto) visit(DType dtype, Body&& body) {
   switch (dtype) {
-    case f32: return body.template operator()<float>();
-    case f64: return body.template operator()<double>();
-    case f16: return body.template operator()<half>();
-    case bf16: return body.template operator()<bfloat16>();
-    case i64: return body.template operator()<int64_t>();
-    case i32: return body.template operator()<int32_t>();
-    case u8: return body.template operator()<uint8_t>();
-    case boolean: break;
+    case f32:
+      return body.template operator()<float>();
+    case f64:
+      return body.template operator()<double>();
+    case f16:
+      return body.template operator()<half>();
+    case bf16:
+      return body.template operator()<bfloat16>();
+    case i64:
+      return body.template operator()<int64_t>();
+    case i32:
+      return body.template operator()<int32_t>();
+    case u8:
+      return body.template operator()<uint8_t>();
+    case boolean:
+      break;
   }
   return body.template operator()<bool>();
 }
@@ -71,11 +103,16 @@ decltype(auto) visit(DType dtype, Body&& body) {
 template <class Body>
 decltype(auto) visit_floating(const char* operation, DType dtype, Body&& body) {
   switch (dtype) {
-    case f32: return body.template operator()<float>();
-    case f64: return body.template operator()<double>();
-    case f16: return body.template operator()<half>();
-    case bf16: return body.template operator()<bfloat16>();
-    default: unsupported(operation, dtype);
+    case f32:
+      return body.template operator()<float>();
+    case f64:
+      return body.template operator()<double>();
+    case f16:
+      return body.template operator()<half>();
+    case bf16:
+      return body.template operator()<bfloat16>();
+    default:
+      unsupported(operation, dtype);
   }
 }
 
@@ -83,9 +120,12 @@ decltype(auto) visit_floating(const char* operation, DType dtype, Body&& body) {
 template <class Body>
 decltype(auto) visit_index(const char* operation, DType dtype, Body&& body) {
   switch (dtype) {
-    case i64: return body.template operator()<int64_t>();
-    case i32: return body.template operator()<int32_t>();
-    default: unsupported(operation, dtype);
+    case i64:
+      return body.template operator()<int64_t>();
+    case i32:
+      return body.template operator()<int32_t>();
+    default:
+      unsupported(operation, dtype);
   }
 }
 

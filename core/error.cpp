@@ -17,8 +17,10 @@ std::string format_text(std::string_view pattern, std::initializer_list<std::str
   auto value = values.begin();
   for (size_t i = 0; i < pattern.size(); ++i) {
     const bool slot = pattern.substr(i, 2) == "{}" && value != values.end();
-    if (slot) result += *value++, ++i;
-    else result += pattern[i];
+    if (slot)
+      result += *value++, ++i;
+    else
+      result += pattern[i];
   }
   return result;
 }

@@ -26,7 +26,9 @@ inline std::string text(bool value) { return value ? "true" : "false"; }
 inline std::string text(DType value) { return std::string(name_of(value)); }
 std::string text(double value);
 template <std::integral T>
-std::string text(T value) { return std::to_string(value); }
+std::string text(T value) {
+  return std::to_string(value);
+}
 
 /// `pattern` with each `{}` replaced by the next of `values`.
 std::string format_text(std::string_view pattern, std::initializer_list<std::string> values);
@@ -36,7 +38,8 @@ std::string format_text(std::string_view pattern, std::initializer_list<std::str
 /// Throws Error("[operation] message") unless `ok`; each `{}` of `pattern` shows the next of `values`.
 template <class... Values>
 void require(bool ok, const char* operation, const char* pattern, const Values&... values) {
-  if (!ok) [[unlikely]] fail(operation, pattern, {text(values)...});
+  if (!ok) [[unlikely]]
+    fail(operation, pattern, {text(values)...});
 }
 
 }  // namespace percale

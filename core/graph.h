@@ -14,12 +14,13 @@ namespace percale {
 /// What `Graph::capture` returns is a `CapturedStep`; this is the part of it that knows nothing of what `step` returns.
 class Graph {
  public:
-  /// Everything that `step` does on `device`'s stream, as one thing to call: gathering data, forward, backward, optimizer.
+  /// Everything that `step` does on `device`'s stream, as one thing to call: gathering data, forward, backward,
+  /// optimizer.
   ///
   /// The first call runs `step` eagerly (libraries are opened, the graph's private memory is sized), the second records
-  /// and launches it, every later one is a single launch. On the CPU each call runs `step`. With `enabled` false it runs
-  /// eagerly everywhere, with the same random numbers. What `step` returns is overwritten by the next call: `clone()`
-  /// keeps it. What cannot be recorded (an `item()` inside, a changing shape) is an error that says so.
+  /// and launches it, every later one is a single launch. On the CPU each call runs `step`. With `enabled` false it
+  /// runs eagerly everywhere, with the same random numbers. What `step` returns is overwritten by the next call:
+  /// `clone()` keeps it. What cannot be recorded (an `item()` inside, a changing shape) is an error that says so.
   template <class Step>
   static auto capture(Step step, Device device, bool enabled = true, std::string name = "step");
 

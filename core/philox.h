@@ -1,5 +1,6 @@
-// Random numbers by counting: Philox 4x32-10 (Salmon and others, "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011)
-// and what is made of its bits. One source for the CPU, CUDA and the emulator; every device gives the same numbers.
+// Random numbers by counting: Philox 4x32-10 (Salmon and others, "Parallel Random Numbers: As Easy as 1, 2, 3", SC
+// 2011) and what is made of its bits. One source for the CPU, CUDA and the emulator; every device gives the same
+// numbers.
 #pragma once
 
 #include <bit>
@@ -12,8 +13,8 @@ namespace percale {
 /// Names one call of a random operation: every element of its result is a function of this key and the element's index.
 struct RandomKey {
   uint64_t seed = 0;
-  uint32_t call = 0;              ///< number of the call within its step
-  uint64_t step = 0;              ///< number of the step, where the counter lies on the CPU
+  uint32_t call = 0;                 ///< number of the call within its step
+  uint64_t step = 0;                 ///< number of the step, where the counter lies on the CPU
   const int64_t* counter = nullptr;  ///< the step counter in device memory, or null: then `step` counts
 
   PERCALE_HOST_DEVICE uint64_t step_now() const { return counter ? static_cast<uint64_t>(*counter) : step; }
@@ -25,8 +26,9 @@ struct Philox4 {
 
 /// The four words of block `block`: 128 bits of counter (block, call, step) under a 64-bit key (the seed).
 PERCALE_HOST_DEVICE inline Philox4 philox(uint64_t seed, uint64_t block, uint32_t call, uint64_t step) {
-  uint32_t counter[4] = {static_cast<uint32_t>(block), static_cast<uint32_t>(block >> 32) ^ static_cast<uint32_t>(step >> 32),
-                         call, static_cast<uint32_t>(step)};
+  uint32_t counter[4] = {static_cast<uint32_t>(block),
+                         static_cast<uint32_t>(block >> 32) ^ static_cast<uint32_t>(step >> 32), call,
+                         static_cast<uint32_t>(step)};
   uint32_t key[2] = {static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32)};
   for (int round = 0; round < 10; ++round) {
     const uint64_t first = uint64_t{0xD2511F53u} * counter[0], second = uint64_t{0xCD9E8D57u} * counter[2];
@@ -64,7 +66,9 @@ PERCALE_HOST_DEVICE inline double portable_log(double value) {
 // below 1e-7) at (bits + 1/2) / 2^32. The functions stand apart so that the CPU can take the first for many at once.
 
 /// The probability, less 1/2.
-PERCALE_HOST_DEVICE inline double normal_quantile(uint32_t bits) { return (static_cast<double>(bits) + 0.5) * 0x1p-32 - 0.5; }
+PERCALE_HOST_DEVICE inline double normal_quantile(uint32_t bits) {
+  return (static_cast<double>(bits) + 0.5) * 0x1p-32 - 0.5;
+}
 
 /// Whether `normal_center` has the answer; else `normal_tail` has.
 PERCALE_HOST_DEVICE inline bool is_normal_center(double q) { return q >= -0.425 && q <= 0.425; }

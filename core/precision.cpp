@@ -11,10 +11,14 @@ thread_local Precision precision_now = Precision::fp32;
 
 std::string text(Precision precision) {
   switch (precision) {
-    case Precision::tf32: return "tf32";
-    case Precision::bf16: return "bf16";
-    case Precision::int8: return "int8";
-    case Precision::fp32: break;
+    case Precision::tf32:
+      return "tf32";
+    case Precision::bf16:
+      return "bf16";
+    case Precision::int8:
+      return "int8";
+    case Precision::fp32:
+      break;
   }
   return "fp32";
 }
@@ -34,7 +38,8 @@ std::string reason_without(Precision precision, Device device) {
 #if defined(__x86_64__)
   if (__builtin_cpu_supports("avx512bf16")) return {};  // processors with AMX have it too
 #endif
-  return "this processor has no bfloat16 arithmetic (AVX512-BF16 or AMX), and without it bf16 is slower than fp32; use --precision fp32";
+  return "this processor has no bfloat16 arithmetic (AVX512-BF16 or AMX), and without it bf16 is slower than fp32; use "
+         "--precision fp32";
 }
 
 PrecisionScope::PrecisionScope(Precision precision) : previous_(precision_now) { precision_now = precision; }

@@ -11,7 +11,8 @@ enum class Precision {
   fp32,  ///< f32 throughout: the default
   tf32,  ///< CUDA: operands rounded to 10 bits of mantissa, sums in f32. On the CPU the same as fp32
   bf16,  ///< operands and what lies between them bfloat16, sums in f32. On the CPU: with AVX512-BF16 or AMX
-  int8,  ///< inference on a CPU with AVX512-VNNI: linear layers in 8-bit integers (kernels/linear_int8), the rest as fp32
+  int8,  ///< inference on a CPU with AVX512-VNNI: linear layers in 8-bit integers (kernels/linear_int8), the rest as
+         ///< fp32
 };
 
 std::string text(Precision precision);

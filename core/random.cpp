@@ -34,8 +34,10 @@ void manual_seed(uint64_t value) {
 RandomKey next_random_key(Device device) {
   RandomKey key{.seed = seed, .call = next_call++};
   const int64_t* value = counter(device).data<int64_t>();
-  if (device.is_cpu()) key.step = static_cast<uint64_t>(*value);
-  else key.counter = value;
+  if (device.is_cpu())
+    key.step = static_cast<uint64_t>(*value);
+  else
+    key.counter = value;
   return key;
 }
 

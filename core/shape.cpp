@@ -13,9 +13,7 @@ Shape::Shape(std::span<const int64_t> extents) {
   rank_ = static_cast<int>(extents.size());
 }
 
-Shape Shape::filled(int rank, int64_t value) {
-  return Shape(std::vector<int64_t>(static_cast<size_t>(rank), value));
-}
+Shape Shape::filled(int rank, int64_t value) { return Shape(std::vector<int64_t>(static_cast<size_t>(rank), value)); }
 
 void Shape::push_back(int64_t extent) { insert(rank_, extent); }
 

@@ -42,8 +42,10 @@ class Storage : public std::enable_shared_from_this<Storage> {
   Storage(void* data, size_t bytes, Device device, std::function<void(void*)> deleter)
       : deleter_(std::move(deleter)), data_(data), bytes_(bytes), device_(device) {}
   ~Storage() {
-    if (pool_) pool_->release(data_, bytes_);
-    else if (deleter_) deleter_(data_);
+    if (pool_)
+      pool_->release(data_, bytes_);
+    else if (deleter_)
+      deleter_(data_);
   }
   Storage(const Storage&) = delete;
 

@@ -28,8 +28,8 @@ int64_t checked_bytes(const Shape& shape, DType dtype) {
 
 }  // namespace
 
-Tensor Tensor::from_storage(std::shared_ptr<Storage> storage, const Shape& shape, const Strides& strides, int64_t offset,
-                            DType dtype) {
+Tensor Tensor::from_storage(std::shared_ptr<Storage> storage, const Shape& shape, const Strides& strides,
+                            int64_t offset, DType dtype) {
   Tensor tensor;
   tensor.impl_ = std::make_shared<Impl>();
   tensor.impl_->storage = std::move(storage);
@@ -71,7 +71,9 @@ Tensor Tensor::from_blob(void* data, const Shape& shape, TensorOptions options, 
   return from_storage(std::move(storage), shape, contiguous_strides(shape), 0, options.dtype);
 }
 
-bool Tensor::is_contiguous() const { return numel() == 0 || same_steps(shape(), strides(), contiguous_strides(shape())); }
+bool Tensor::is_contiguous() const {
+  return numel() == 0 || same_steps(shape(), strides(), contiguous_strides(shape()));
+}
 
 bool Tensor::is_channels_last() const {
   return rank() == 4 && (numel() == 0 || same_steps(shape(), strides(), channels_last_strides(shape())));
@@ -136,8 +138,8 @@ Tensor Tensor::to(TensorOptions options) const {
 
 void Tensor::set_data(const Tensor& other) const {
   require(is_leaf(), "set_data", "only a leaf can be given other elements; this is the output of {}", grad_fn());
-  require(!requires_grad() || is_floating(other.dtype()), "set_data", "a tensor that requires its gradient cannot be {}",
-          other.dtype());
+  require(!requires_grad() || is_floating(other.dtype()), "set_data",
+          "a tensor that requires its gradient cannot be {}", other.dtype());
   std::shared_ptr<AutogradPart> autograd = std::move(impl_->autograd);
   *impl_ = *other.impl_;
   impl_->autograd = std::move(autograd);
@@ -163,8 +165,8 @@ void require_same_device(const char* operation, std::initializer_list<const Tens
   for (const Tensor* tensor : tensors) {
     if (!tensor || !tensor->defined()) continue;
     if (!first) first = tensor;
-    require(tensor->device() == first->device(), operation, "expected all tensors on {}, got one on {}", first->device(),
-            tensor->device());
+    require(tensor->device() == first->device(), operation, "expected all tensors on {}, got one on {}",
+            first->device(), tensor->device());
   }
 }
 

@@ -48,8 +48,8 @@ class Tensor {
   static Tensor from_blob(void* data, const Shape& shape, TensorOptions options = {},
                           std::function<void(void*)> deleter = {});
   /// A view of `storage`: what the view methods are made of. No history.
-  static Tensor from_storage(std::shared_ptr<Storage> storage, const Shape& shape, const Strides& strides, int64_t offset,
-                             DType dtype);
+  static Tensor from_storage(std::shared_ptr<Storage> storage, const Shape& shape, const Strides& strides,
+                             int64_t offset, DType dtype);
 
   bool defined() const { return impl_ != nullptr; }
   const Shape& shape() const { return impl_->shape; }
@@ -65,7 +65,8 @@ class Tensor {
   TensorOptions options() const { return {dtype(), device()}; }
   const std::shared_ptr<Storage>& storage() const { return impl_->storage; }
   bool is_contiguous() const;
-  /// Rank 4 and dense with the channels innermost (a [N, 1, H, W] or [N, C, 1, 1] tensor may be both this and contiguous).
+  /// Rank 4 and dense with the channels innermost (a [N, 1, H, W] or [N, C, 1, 1] tensor may be both this and
+  /// contiguous).
   bool is_channels_last() const;
   /// Elements fill their memory without holes or overlaps, in whatever order of dimensions.
   bool is_dense() const;
@@ -84,8 +85,8 @@ class Tensor {
   /// The elements of a contiguous CPU tensor in logical order; an error for any other.
   template <class T>
   std::span<T> span() const {
-    require(device().is_cpu() && is_contiguous(), "span", "needs a contiguous CPU tensor, got {} on {}; see contiguous()",
-            shape(), device());
+    require(device().is_cpu() && is_contiguous(), "span",
+            "needs a contiguous CPU tensor, got {} on {}; see contiguous()", shape(), device());
     return {data<T>(), static_cast<size_t>(numel())};
   }
   /// The value of a tensor with one element, converted to T. Waits for the device.
@@ -105,7 +106,8 @@ class Tensor {
   Tensor operator[](int64_t position) const { return select(0, position); }
   /// Dimensions of extent 1 repeated without copying; -1 keeps an extent.
   Tensor expand(const Shape& shape) const;
-  /// The same memory in another shape (one extent may be -1). Never copies: an error that names `reshape` where it would have to.
+  /// The same memory in another shape (one extent may be -1). Never copies: an error that names `reshape` where it
+  /// would have to.
   Tensor view(const Shape& shape) const;
   /// As `view` where that can be, else a copy in logical (row-major) order.
   Tensor reshape(const Shape& shape) const;
@@ -130,8 +132,8 @@ class Tensor {
   void fill_(double value) const;
   void zero_() const { fill_(0); }
 
-  /// Makes every copy of this tensor refer to `other`'s elements; its autograd part stays. How a parameter moves between
-  /// devices under those who hold it.
+  /// Makes every copy of this tensor refer to `other`'s elements; its autograd part stays. How a parameter moves
+  /// between devices under those who hold it.
   void set_data(const Tensor& other) const;
 
   // Autograd (core/autograd.h).

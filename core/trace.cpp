@@ -27,7 +27,8 @@ std::vector<TraceEvent> timeline;
 int64_t timeline_start = 0;
 
 int64_t now() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch())
+      .count();
 }
 
 int thread_number() {
@@ -139,8 +140,9 @@ std::string timeline_table(const std::vector<TraceEvent>& events) {
   std::snprintf(line, sizeof line, "%-48s %10s %12s %12s\n", "operation", "calls", "total ms", "mean us");
   std::string table = line;
   for (const Row& row : sorted) {
-    std::snprintf(line, sizeof line, "%-48s %10lld %12.3f %12.2f\n", row.name.c_str(), static_cast<long long>(row.calls),
-                  static_cast<double>(row.total) / 1e6, static_cast<double>(row.total) / 1e3 / static_cast<double>(row.calls));
+    std::snprintf(line, sizeof line, "%-48s %10lld %12.3f %12.2f\n", row.name.c_str(),
+                  static_cast<long long>(row.calls), static_cast<double>(row.total) / 1e6,
+                  static_cast<double>(row.total) / 1e3 / static_cast<double>(row.calls));
     table += line;
   }
   return table;

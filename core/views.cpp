@@ -39,8 +39,7 @@ bool strides_for_view(const Tensor& tensor, const Shape& shape, Strides& strides
   int64_t block = 1, base = tensor.rank() ? tensor.strides()[tensor.rank() - 1] : 1, filled = 1;
   for (int from = tensor.rank() - 1; from >= 0; --from) {
     block *= tensor.shape()[from];
-    const bool ends = from == 0 || (tensor.shape()[from - 1] != 1 &&
-                                    tensor.strides()[from - 1] != block * base);
+    const bool ends = from == 0 || (tensor.shape()[from - 1] != 1 && tensor.strides()[from - 1] != block * base);
     if (!ends) continue;
     while (to >= 0 && (filled < block || shape[to] == 1)) {
       strides[to] = filled * base;
@@ -73,10 +72,9 @@ Shape resolve(const char* operation, const Tensor& tensor, Shape shape) {
 }
 
 Tensor reshaped_back(const char* name, const Tensor& base, const Tensor& result) {
-  return record(name, result, {base}, {},
-                [shape = base.shape()](const Tensors& gradients, const Saved&) -> Tensors {
-                  return {gradients[0].reshape(shape)};
-                });
+  return record(name, result, {base}, {}, [shape = base.shape()](const Tensors& gradients, const Saved&) -> Tensors {
+    return {gradients[0].reshape(shape)};
+  });
 }
 
 }  // namespace
@@ -106,8 +104,9 @@ Tensor Tensor::permute(const Shape& dims) const {
     steps[to] = strides()[from];
     inverse[from] = to;
   }
-  return record("PermuteBackward0", view_of(*this, extents, steps, offset()), {*this}, {},
-                [inverse](const Tensors& gradients, const Saved&) -> Tensors { return {gradients[0].permute(inverse)}; });
+  return record(
+      "PermuteBackward0", view_of(*this, extents, steps, offset()), {*this}, {},
+      [inverse](const Tensors& gradients, const Saved&) -> Tensors { return {gradients[0].permute(inverse)}; });
 }
 
 Tensor Tensor::slice(int64_t dim, int64_t start, int64_t end, int64_t step) const {
@@ -155,8 +154,8 @@ Tensor Tensor::expand(const Shape& wished) const {
   for (int dim = 0; dim < wished.rank(); ++dim) {
     const int64_t own = dim < added ? 1 : shape()[dim - added];
     if (extents[dim] == -1 && dim >= added) extents[dim] = own;
-    require(extents[dim] >= 0 && (own == 1 || own == extents[dim]), "expand", "{} cannot be expanded to {}: dimension {}",
-            shape(), wished, dim);
+    require(extents[dim] >= 0 && (own == 1 || own == extents[dim]), "expand",
+            "{} cannot be expanded to {}: dimension {}", shape(), wished, dim);
     steps[dim] = own == 1 && extents[dim] != 1 ? 0 : dim < added ? 0 : strides()[dim - added];
   }
   return record("ExpandBackward0", view_of(*this, extents, steps, offset()), {*this}, {},
@@ -169,8 +168,8 @@ Tensor Tensor::view(const Shape& wished) const {
   const Shape extents = resolve("view", *this, wished);
   Strides steps;
   require(strides_for_view(*this, extents, steps), "view",
-          "a tensor of shape {} and strides {} has no view of shape {}; reshape() copies where it must", shape(), strides(),
-          extents);
+          "a tensor of shape {} and strides {} has no view of shape {}; reshape() copies where it must", shape(),
+          strides(), extents);
   return reshaped_back("ViewBackward0", *this, view_of(*this, extents, steps, offset()));
 }
 
@@ -193,8 +192,10 @@ Tensor Tensor::flatten(int64_t start_dim, int64_t end_dim) const {
   Shape extents;
   int64_t joined = 1;
   for (int dim = 0; dim < rank(); ++dim) {
-    if (dim >= start && dim <= end) joined *= shape()[dim];
-    else extents.push_back(shape()[dim]);
+    if (dim >= start && dim <= end)
+      joined *= shape()[dim];
+    else
+      extents.push_back(shape()[dim]);
     if (dim == end) extents.push_back(joined);
   }
   return reshape(extents);

@@ -9,7 +9,9 @@
 namespace percale::nn::hooks {
 
 template <class T>
-concept TupleLike = requires { std::tuple_size<std::remove_cvref_t<T>>::value; };
+concept TupleLike = requires {
+  std::tuple_size<std::remove_cvref_t<T>>::value;
+};
 
 template <class T>
 void collect(const T& value, Tensors& found) {

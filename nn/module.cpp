@@ -46,10 +46,13 @@ std::string class_name(const std::type_info& type) {
 /// Puts `value` under `name`, in the place of one that has this name already.
 template <class T>
 void put(std::vector<std::pair<std::string, T>>& entries, const std::string& name, const T& value) {
-  require(!name.empty() && name.find('.') == std::string::npos, "add", "a name is not empty and has no dot, got '{}'", name);
+  require(!name.empty() && name.find('.') == std::string::npos, "add", "a name is not empty and has no dot, got '{}'",
+          name);
   auto found = std::find_if(entries.begin(), entries.end(), [&](const auto& entry) { return entry.first == name; });
-  if (found == entries.end()) entries.emplace_back(name, value);
-  else found->second = value;
+  if (found == entries.end())
+    entries.emplace_back(name, value);
+  else
+    found->second = value;
 }
 
 bool contains(const std::vector<std::pair<std::string, Tensor>>& entries, const Tensor& tensor) {
@@ -91,7 +94,8 @@ void convert_in_place(const Tensor& tensor, Convert convert) {
 struct ModuleAccess {
   using Visit = std::function<void(const std::string& prefix, Module::State& state)>;
 
-  static void walk(const Module& module, const std::string& prefix, std::vector<const void*>& seen, const Visit& visit) {
+  static void walk(const Module& module, const std::string& prefix, std::vector<const void*>& seen,
+                   const Visit& visit) {
     if (std::find(seen.begin(), seen.end(), module.state_.get()) != seen.end()) return;
     seen.push_back(module.state_.get());
     visit(prefix, *module.state_);
@@ -101,7 +105,8 @@ struct ModuleAccess {
     std::vector<const void*> seen;
     walk(module, "", seen, visit);
   }
-  static void name_modules(const Module& module, const std::string& name, std::vector<std::pair<std::string, Module>>& named) {
+  static void name_modules(const Module& module, const std::string& name,
+                           std::vector<std::pair<std::string, Module>>& named) {
     for (const auto& entry : named)
       if (entry.second.is_same(module)) return;
     named.emplace_back(name, module);
@@ -109,7 +114,8 @@ struct ModuleAccess {
       name_modules(child, name.empty() ? part : name + "." + part, named);
   }
   /// Every tensor under every name that leads to it: what is saved.
-  static void name_tensors(const Module& module, const std::string& prefix, std::vector<std::pair<std::string, Tensor>>& named) {
+  static void name_tensors(const Module& module, const std::string& prefix,
+                           std::vector<std::pair<std::string, Tensor>>& named) {
     for (const auto* entries : {&module.state_->parameters, &module.state_->buffers})
       for (const auto& [name, tensor] : *entries) named.emplace_back(prefix + name, tensor);
     for (const auto& [name, child] : module.state_->children) name_tensors(child, prefix + name + ".", named);
@@ -226,8 +232,10 @@ void Module::zero_grad(bool set_to_none) const {
     clear_row_gradients(parameter);
     const Tensor gradient = parameter.grad();
     if (!gradient.defined()) continue;
-    if (set_to_none) parameter.set_grad({});
-    else gradient.detach().zero_();
+    if (set_to_none)
+      parameter.set_grad({});
+    else
+      gradient.detach().zero_();
   }
 }
 
@@ -283,8 +291,10 @@ std::string to_text(const Module& module) {
     if (state.type == "ModuleList")  // blocks that repeat themselves are counted
       while (next < children.size() && to_text(children[next].second) == part) ++next;
     text += "  (" + first;
-    if (next > i + 1) text += format_text("-{}): {} x ", {children[next - 1].first, std::to_string(next - i)});
-    else text += "): ";
+    if (next > i + 1)
+      text += format_text("-{}): {} x ", {children[next - 1].first, std::to_string(next - i)});
+    else
+      text += "): ";
     text += indented(part) + "\n";
     i = next;
   }

@@ -1,5 +1,5 @@
-// What every layer and every model is: a handle on named parameters and named parts, which can be saved, moved, printed,
-// hooked and called.
+// What every layer and every model is: a handle on named parameters and named parts, which can be saved, moved,
+// printed, hooked and called.
 #pragma once
 
 #include <concepts>
@@ -107,8 +107,8 @@ class Module {
   void apply(const std::function<void(const Module&)>& function) const;
 
   HookHandle register_forward_pre_hook(ForwardPreHook hook) const;
-  /// `hook(module, inputs, outputs)` after each forward of this module. It may return nothing, or a tensor or tensors to
-  /// take the outputs' place. Fused layers run one by one while they have a hook, and give the same bytes.
+  /// `hook(module, inputs, outputs)` after each forward of this module. It may return nothing, or a tensor or tensors
+  /// to take the outputs' place. Fused layers run one by one while they have a hook, and give the same bytes.
   template <class Hook>
   HookHandle register_forward_hook(Hook hook) const {
     using Result = std::invoke_result_t<Hook&, const Module&, const Tensors&, const Tensors&>;
@@ -158,7 +158,8 @@ class ModuleOf : public Module {
 
   template <class... Inputs>
   auto operator()(const Inputs&... inputs) const {
-    if (!has_hooks()) [[likely]] return self().forward(inputs...);
+    if (!has_hooks()) [[likely]]
+      return self().forward(inputs...);
     const Tensors seen = hooks::tensors_of(inputs...);
     call_pre_hooks(seen);
     auto result = self().forward(inputs...);

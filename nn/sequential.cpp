@@ -40,8 +40,10 @@ void Sequential::add(const std::string& name, const AnyModule& layer) const {
   size_t place = 0;
   while (place < children.size() && children[place].first != name) ++place;
   Module::add(name, layer.module());
-  if (place < layers_->size()) (*layers_)[place] = layer;
-  else layers_->push_back(layer);
+  if (place < layers_->size())
+    (*layers_)[place] = layer;
+  else
+    layers_->push_back(layer);
 }
 
 Tensor Sequential::forward(const Tensor& x) const {

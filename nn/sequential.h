@@ -48,7 +48,8 @@ class AnyModule {
 };
 
 /// Runs its layers in order. Linear and Conv2d run as one operation with a ReLU right behind them, Conv2d and ReLU also
-/// with a MaxPool2d of plain windows behind that, unless one of these layers has a hook; the bytes are the same either way.
+/// with a MaxPool2d of plain windows behind that, unless one of these layers has a hook; the bytes are the same either
+/// way.
 ///
 ///     nn::Sequential encoder(nn::Linear(784, 128), nn::ReLU(), nn::Linear(128, 6));
 class Sequential : public ModuleOf<Sequential> {

@@ -29,10 +29,12 @@ void load_by_name(const std::string& owner, const StateDict& own, const StateDic
   for (const auto& [name, target] : own) {
     targets[name] = &target;
     const auto found = given.find(name);
-    if (found == given.end()) missing.push_back(name);
+    if (found == given.end())
+      missing.push_back(name);
     else if (found->second->shape() != target.shape())
       wrong.push_back(name + " expected " + text(target.shape()) + ", got " + text(found->second->shape()));
-    else pairs.emplace_back(target, found->second);
+    else
+      pairs.emplace_back(target, found->second);
   }
   for (const auto& [name, tensor] : state)
     if (!targets.contains(name)) unexpected.push_back(name);

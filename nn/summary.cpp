@@ -89,7 +89,8 @@ class Watch {
 
   void enter(const Module& module, int64_t depth, const std::shared_ptr<Row>& parent) {
     auto place = std::make_shared<Row>(Row{.module = module, .depth = depth, .parent = parent});
-    auto known = std::find_if(hooked_.begin(), hooked_.end(), [&](const auto& entry) { return entry.module.is_same(module); });
+    auto known =
+        std::find_if(hooked_.begin(), hooked_.end(), [&](const auto& entry) { return entry.module.is_same(module); });
     if (known == hooked_.end()) known = hooked_.insert(known, {module, {}, {}});
     known->before.remove();  // of two places, the last counts
     known->after.remove();
@@ -127,7 +128,8 @@ void add_containers(Rows& rows) {
   for (size_t i = 0; i < rows.size(); ++i) {
     const std::shared_ptr<Row> row = rows[i];
     std::map<int64_t, std::shared_ptr<Row>> ancestors;
-    for (auto parent = row->parent; parent && parent->depth > 0; parent = parent->parent) ancestors[parent->depth] = parent;
+    for (auto parent = row->parent; parent && parent->depth > 0; parent = parent->parent)
+      ancestors[parent->depth] = parent;
     for (auto& [depth, ancestor] : ancestors) {
       const auto known = current.find(depth);
       if (known != current.end() && known->second->module.is_same(ancestor->module)) continue;
@@ -148,7 +150,8 @@ void set_order(Rows& rows) {
   std::map<int64_t, int64_t> counts;
   for (size_t i = 0; i < rows.size(); ++i) {
     rows[i]->index = ++counts[rows[i]->depth];
-    for (size_t k = i + 1; k < rows.size() && rows[k]->depth > rows[i]->depth; ++k) rows[i]->inside.push_back(rows[k].get());
+    for (size_t k = i + 1; k < rows.size() && rows[k]->depth > rows[i]->depth; ++k)
+      rows[i]->inside.push_back(rows[k].get());
   }
 }
 
@@ -229,7 +232,8 @@ std::string table(const Rows& rows, int64_t input_bytes) {
   text += "Input size (MB): " + megabytes(input_bytes) +
           "\nForward/backward pass size (MB): " + megabytes(totals.output_bytes) +
           "\nParams size (MB): " + megabytes(totals.parameter_bytes) +
-          "\nEstimated Total Size (MB): " + megabytes(input_bytes + totals.output_bytes + totals.parameter_bytes) + "\n";
+          "\nEstimated Total Size (MB): " + megabytes(input_bytes + totals.output_bytes + totals.parameter_bytes) +
+          "\n";
   return text + rule;
 }
 

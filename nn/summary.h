@@ -13,9 +13,10 @@ namespace percale::nn {
 /// What `summary(model, shape)` calls.
 std::string summarize(const Module& module, const Tensors& inputs, const std::function<void()>& forward);
 
-/// Runs `model` on zeros of `input_shape` and describes every layer that took part: output shape, parameters, and totals
-/// of parameters, multiplications and memory. The text is torchinfo's for the same model, byte for byte
-/// (`summary(model, input_size)`; its `Units.MEGABYTES` under Python 3.11 and later is written `M`, as in its documentation).
+/// Runs `model` on zeros of `input_shape` and describes every layer that took part: output shape, parameters, and
+/// totals of parameters, multiplications and memory. The text is torchinfo's for the same model, byte for byte
+/// (`summary(model, input_size)`; its `Units.MEGABYTES` under Python 3.11 and later is written `M`, as in its
+/// documentation).
 ///
 ///     std::cout << nn::summary(model, {64, 1, 28, 28}) << "\n";
 template <class Model>

@@ -110,7 +110,8 @@ Case cnn_step(Device device, Precision precision, int64_t batch) {
                     .check =
                         [=] {
                           // Always the same images: one batch in sixty has a value so near to a ReLU's zero or to
-                          // its pool's largest that a rounding decides, and how many calls there was time for is chance.
+                          // its pool's largest that a rounding decides, and how many calls there was time for is
+                          // chance.
                           loader->start_epoch(0);
                           const data::Batch next = loader->next();
                           loader->start_epoch(0);

@@ -11,7 +11,8 @@ namespace percale::bench {
 namespace {
 
 bool is_variant(const std::string& word) {
-  constexpr const char* variants[] = {"eager", "channels_last", "fused", "compiled", "contiguous", "jemalloc", "graph", "plain"};
+  constexpr const char* variants[] = {"eager",      "channels_last", "fused", "compiled",
+                                      "contiguous", "jemalloc",      "graph", "plain"};
   return std::find(std::begin(variants), std::end(variants), word) != std::end(variants);
 }
 

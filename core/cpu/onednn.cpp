@@ -57,7 +57,8 @@ class PrimitiveCache {
   std::unordered_map<PrimitiveKey, Order::iterator, KeyHash> places_;
 };
 
-/// Packed weights by the memory that they were made from. An entry whose weights are gone is dropped at the next packing.
+/// Packed weights by the memory that they were made from. An entry whose weights are gone is dropped at the next
+/// packing.
 class PackedCache {
  public:
   template <class Pack>
@@ -115,15 +116,19 @@ PrimitiveKey key_of(PrimitiveKey key, const dnnl::memory::desc& layout) {
 
 dnnl::memory::data_type data_type_of(const char* operation, DType dtype) {
   switch (dtype) {
-    case f32: return dnnl::memory::data_type::f32;
-    case bf16: return dnnl::memory::data_type::bf16;
-    default: unsupported(operation, dtype);
+    case f32:
+      return dnnl::memory::data_type::f32;
+    case bf16:
+      return dnnl::memory::data_type::bf16;
+    default:
+      unsupported(operation, dtype);
   }
 }
 
 bool onednn_computes(DType dtype) {
   if (dtype == f32) return true;
-  return dtype == bf16 && __builtin_cpu_supports("avx512bw") && dnnl::get_effective_cpu_isa() >= dnnl::cpu_isa::avx512_core;
+  return dtype == bf16 && __builtin_cpu_supports("avx512bw") &&
+         dnnl::get_effective_cpu_isa() >= dnnl::cpu_isa::avx512_core;
 }
 
 dnnl::memory::desc describe(const Tensor& tensor) {
@@ -206,18 +211,20 @@ std::shared_ptr<Storage> packed_weights(const Tensor& weight, const PrimitiveKey
   return packings().find(weight, PrimitiveKey(layout).add(address).add(weight.offset()), bytes, pack);
 }
 
-std::shared_ptr<Storage> packed_weights(const Tensor& weight, const dnnl::memory::desc& from, const dnnl::memory::desc& to) {
+std::shared_ptr<Storage> packed_weights(const Tensor& weight, const dnnl::memory::desc& from,
+                                        const dnnl::memory::desc& to) {
   const PrimitiveKey layout = key_of(key_of(PrimitiveKey("packed"), from), to);
   return packed_weights(weight, layout, to.get_size(), [&](void* packed) { reorder(from, weight.data(), to, packed); });
 }
 
 void reorder(const dnnl::memory::desc& from, const void* source, const dnnl::memory::desc& to, void* target) {
-  const auto primitive = cached_primitive(
-      key_of(key_of(PrimitiveKey("reorder"), from), to),
-      [&](const dnnl::engine& where, const dnnl::primitive_attr& attributes) {
-        const dnnl::reorder::primitive_desc description(where, from, where, to, attributes);
-        return Primitive{dnnl::reorder(description), from, {}, {}, to, description.scratchpad_desc(), description.impl_info_str()};
-      });
+  const auto primitive =
+      cached_primitive(key_of(key_of(PrimitiveKey("reorder"), from), to),
+                       [&](const dnnl::engine& where, const dnnl::primitive_attr& attributes) {
+                         const dnnl::reorder::primitive_desc description(where, from, where, to, attributes);
+                         return Primitive{dnnl::reorder(description), from, {}, {}, to, description.scratchpad_desc(),
+                                          description.impl_info_str()};
+                       });
   primitive->execute({{DNNL_ARG_FROM, from, source}, {DNNL_ARG_TO, to, target}});
 }
 

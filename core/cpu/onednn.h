@@ -2,12 +2,14 @@
 //
 //   PrimitiveKey key("linear");
 //   key.add(rows).add(columns).add(relu);
-//   const auto primitive = cached_primitive(key, [&](const dnnl::engine& engine, const dnnl::primitive_attr& attributes) {
+//   const auto primitive = cached_primitive(key, [&](const dnnl::engine& engine, const dnnl::primitive_attr&
+//   attributes) {
 //     dnnl::matmul::primitive_desc description({source, any_weights, bias, target}, attributes, engine);
 //     return make_primitive<dnnl::matmul>(description);     // keeps the layouts that oneDNN chose
 //   });
 //   const auto weights = packed_weights(weight, describe(weight), primitive->weights);
-//   primitive->execute({{DNNL_ARG_SRC, source, x.data()}, {DNNL_ARG_WEIGHTS, primitive->weights, weights->data()}, ...});
+//   primitive->execute({{DNNL_ARG_SRC, source, x.data()}, {DNNL_ARG_WEIGHTS, primitive->weights, weights->data()},
+//   ...});
 #pragma once
 
 #include <array>
@@ -45,8 +47,8 @@ class PrimitiveKey {
   int count_ = 0;
 };
 
-/// A primitive and the layouts that it wants. `execute` may be called from several threads at once: each call has its own
-/// scratchpad. Inside a parallel loop it runs on one thread.
+/// A primitive and the layouts that it wants. `execute` may be called from several threads at once: each call has its
+/// own scratchpad. Inside a parallel loop it runs on one thread.
 struct Primitive {
   struct Argument {
     int index;  ///< DNNL_ARG_...
@@ -60,8 +62,8 @@ struct Primitive {
   void execute(std::initializer_list<Argument> arguments) const;
 };
 
-/// From a oneDNN primitive_desc made with the attributes that `cached_primitive` hands out. Layouts are those of the forward
-/// pass's arguments or, for a gradient, of the gradients in their places.
+/// From a oneDNN primitive_desc made with the attributes that `cached_primitive` hands out. Layouts are those of the
+/// forward pass's arguments or, for a gradient, of the gradients in their places.
 template <class T, class Description>
 Primitive make_primitive(const Description& description) {
   const auto layout = [&](dnnl::query primary, dnnl::query other, int index) {
@@ -77,14 +79,14 @@ Primitive make_primitive(const Description& description) {
           description.impl_info_str()};
 }
 
-/// The primitive of `key`, made by `make` when it is first asked for. `attributes` come with the user's scratchpad mode set;
-/// post-operations are the maker's to add (and the key's to tell).
+/// The primitive of `key`, made by `make` when it is first asked for. `attributes` come with the user's scratchpad mode
+/// set; post-operations are the maker's to add (and the key's to tell).
 std::shared_ptr<const Primitive> cached_primitive(
     const PrimitiveKey& key, const std::function<Primitive(const dnnl::engine&, const dnnl::primitive_attr&)>& make);
 
-/// While it lives, primitives are made and run for one thread. oneDNN cuts some sums (a convolution's weight gradient) by
-/// the number of threads: make those primitives under this guard, and run one for each of a fixed number of slices in a
-/// parallel loop, so that bytes do not depend on the number of threads.
+/// While it lives, primitives are made and run for one thread. oneDNN cuts some sums (a convolution's weight gradient)
+/// by the number of threads: make those primitives under this guard, and run one for each of a fixed number of slices
+/// in a parallel loop, so that bytes do not depend on the number of threads.
 class OneThreadGuard {
  public:
   OneThreadGuard();
@@ -95,12 +97,13 @@ class OneThreadGuard {
   int previous_;
 };
 
-/// `weight` rewritten by `pack` into `bytes` bytes: done once for each version of its memory and each `layout`, so once a
-/// step in training and never again in inference. Who writes weights through a pointer must call `mark_written`.
+/// `weight` rewritten by `pack` into `bytes` bytes: done once for each version of its memory and each `layout`, so once
+/// a step in training and never again in inference. Who writes weights through a pointer must call `mark_written`.
 std::shared_ptr<Storage> packed_weights(const Tensor& weight, const PrimitiveKey& layout, size_t bytes,
                                         const std::function<void(void* packed)>& pack);
 /// As above, by oneDNN's reorder from layout `from` (that of `weight.data()`) to `to`.
-std::shared_ptr<Storage> packed_weights(const Tensor& weight, const dnnl::memory::desc& from, const dnnl::memory::desc& to);
+std::shared_ptr<Storage> packed_weights(const Tensor& weight, const dnnl::memory::desc& from,
+                                        const dnnl::memory::desc& to);
 /// Rewrites `source` from one layout to another.
 void reorder(const dnnl::memory::desc& from, const void* source, const dnnl::memory::desc& to, void* target);
 

@@ -14,8 +14,8 @@ void set_num_threads(int threads);
 /// An exception thrown by a piece is thrown again here.
 void run_pieces(int64_t pieces, void (*piece)(void* context, int64_t index), void* context);
 
-/// Calls `body(begin, end)` for consecutive ranges of `grain` (the last may be shorter) that cover [0, count). The ranges
-/// depend on `count` and `grain` alone, so a sum a range is the same at any number of threads.
+/// Calls `body(begin, end)` for consecutive ranges of `grain` (the last may be shorter) that cover [0, count). The
+/// ranges depend on `count` and `grain` alone, so a sum a range is the same at any number of threads.
 template <class Body>
 void parallel_for(int64_t count, int64_t grain, Body&& body) {
   if (count <= 0) return;
@@ -25,7 +25,8 @@ void parallel_for(int64_t count, int64_t grain, Body&& body) {
     body(begin, begin + grain < count ? begin + grain : count);
   };
   using Piece = decltype(piece);
-  run_pieces(pieces, [](void* context, int64_t index) { (*static_cast<Piece*>(context))(index); }, &piece);
+  run_pieces(
+      pieces, [](void* context, int64_t index) { (*static_cast<Piece*>(context))(index); }, &piece);
 }
 
 }  // namespace percale::cpu

@@ -23,13 +23,13 @@ struct MatrixLayout {
 /// What is done to a finished product.
 enum class ProductEpilogue {
   none,
-  bias,       ///< + bias[columns]
+  bias,  ///< + bias[columns]
   relu,
   bias_relu,  ///< + bias[columns], then ReLU
 };
 
-/// out[rows, columns] = left[rows, depth] right[depth, columns], `batch` times; `out` is dense. All of one dtype (f32, f64,
-/// f16, bf16), sums in f32 (f64 in f64). Epilogues are for a batch of 1 and not for f64.
+/// out[rows, columns] = left[rows, depth] right[depth, columns], `batch` times; `out` is dense. All of one dtype (f32,
+/// f64, f16, bf16), sums in f32 (f64 in f64). Epilogues are for a batch of 1 and not for f64.
 struct MatrixProduct {
   int64_t rows = 0, columns = 0, depth = 0, batch = 1;  ///< all at least 1
   MatrixLayout left, right;
@@ -40,10 +40,10 @@ struct MatrixProduct {
 
 /// Bytes of device memory that a product may use beside its operands, aligned to 256: the same for all.
 size_t product_workspace();
-/// The algorithm is chosen by cuBLASLt's own table when a product of these extents, layouts and alignments is first asked
-/// for, never by timing and never one that adds up parts of the depth in any order; then kept.
-void multiply(const MatrixProduct& product, const void* left, const void* right, const void* bias, void* out, void* workspace,
-              Stream stream);
+/// The algorithm is chosen by cuBLASLt's own table when a product of these extents, layouts and alignments is first
+/// asked for, never by timing and never one that adds up parts of the depth in any order; then kept.
+void multiply(const MatrixProduct& product, const void* left, const void* right, const void* bias, void* out,
+              void* workspace, Stream stream);
 
 /// `13.1.0`, or why cuBLASLt can't be had.
 std::string cublas_version();

@@ -12,18 +12,18 @@
 namespace percale::cuda {
 namespace {
 
-#define PERCALE_CUBLAS_FUNCTIONS(each)     \
-  each(cublasLtCreate);                    \
-  each(cublasLtGetVersion);                \
-  each(cublasLtGetStatusString);           \
-  each(cublasLtMatmul);                    \
-  each(cublasLtMatmulAlgoGetHeuristic);    \
-  each(cublasLtMatmulDescCreate);          \
-  each(cublasLtMatmulDescSetAttribute);    \
-  each(cublasLtMatrixLayoutCreate);        \
-  each(cublasLtMatrixLayoutSetAttribute);  \
-  each(cublasLtMatmulPreferenceCreate);    \
-  each(cublasLtMatmulPreferenceDestroy);   \
+#define PERCALE_CUBLAS_FUNCTIONS(each)    \
+  each(cublasLtCreate);                   \
+  each(cublasLtGetVersion);               \
+  each(cublasLtGetStatusString);          \
+  each(cublasLtMatmul);                   \
+  each(cublasLtMatmulAlgoGetHeuristic);   \
+  each(cublasLtMatmulDescCreate);         \
+  each(cublasLtMatmulDescSetAttribute);   \
+  each(cublasLtMatrixLayoutCreate);       \
+  each(cublasLtMatrixLayoutSetAttribute); \
+  each(cublasLtMatmulPreferenceCreate);   \
+  each(cublasLtMatmulPreferenceDestroy);  \
   each(cublasLtMatmulPreferenceSetAttribute)
 
 /// The functions of cuBLASLt that are used, by name.
@@ -64,11 +64,16 @@ void check(cublasStatus_t status, const char* what) {
 
 cudaDataType_t data_type(DType dtype) {
   switch (dtype) {
-    case f32: return CUDA_R_32F;
-    case f64: return CUDA_R_64F;
-    case f16: return CUDA_R_16F;
-    case bf16: return CUDA_R_16BF;
-    default: unsupported("matmul", dtype);
+    case f32:
+      return CUDA_R_32F;
+    case f64:
+      return CUDA_R_64F;
+    case f16:
+      return CUDA_R_16F;
+    case bf16:
+      return CUDA_R_16BF;
+    default:
+      unsupported("matmul", dtype);
   }
 }
 
@@ -110,12 +115,14 @@ int64_t alignment_of(const void* address) {
 
 template <class Value>
 void set(cublasLtMatmulDesc_t description, cublasLtMatmulDescAttributes_t attribute, Value value) {
-  check(cublas().cublasLtMatmulDescSetAttribute(description, attribute, &value, sizeof value), "cublasLtMatmulDescSetAttribute");
+  check(cublas().cublasLtMatmulDescSetAttribute(description, attribute, &value, sizeof value),
+        "cublasLtMatmulDescSetAttribute");
 }
 
 template <class Value>
 void set(cublasLtMatrixLayout_t layout, cublasLtMatrixLayoutAttribute_t attribute, Value value) {
-  check(cublas().cublasLtMatrixLayoutSetAttribute(layout, attribute, &value, sizeof value), "cublasLtMatrixLayoutSetAttribute");
+  check(cublas().cublasLtMatrixLayoutSetAttribute(layout, attribute, &value, sizeof value),
+        "cublasLtMatrixLayoutSetAttribute");
 }
 
 template <class Value>
@@ -125,7 +132,8 @@ void set(cublasLtMatmulPreference_t preference, cublasLtMatmulPreferenceAttribut
 }
 
 /// A row-major [rows, columns] matrix is a column-major one of [columns, rows].
-cublasLtMatrixLayout_t layout_of(const MatrixProduct& product, int64_t rows, int64_t columns, int64_t leading, int64_t batch_step) {
+cublasLtMatrixLayout_t layout_of(const MatrixProduct& product, int64_t rows, int64_t columns, int64_t leading,
+                                 int64_t batch_step) {
   cublasLtMatrixLayout_t layout = nullptr;
   check(cublas().cublasLtMatrixLayoutCreate(&layout, data_type(product.dtype), static_cast<uint64_t>(columns),
                                             static_cast<uint64_t>(rows), leading),
@@ -137,17 +145,22 @@ cublasLtMatrixLayout_t layout_of(const MatrixProduct& product, int64_t rows, int
   return layout;
 }
 
-cublasLtMatrixLayout_t layout_of(const MatrixProduct& product, const MatrixLayout& layout, int64_t rows, int64_t columns) {
+cublasLtMatrixLayout_t layout_of(const MatrixProduct& product, const MatrixLayout& layout, int64_t rows,
+                                 int64_t columns) {
   if (layout.transposed) std::swap(rows, columns);
   return layout_of(product, rows, columns, layout.leading, layout.batch_step);
 }
 
 cublasLtEpilogue_t epilogue_of(ProductEpilogue epilogue) {
   switch (epilogue) {
-    case ProductEpilogue::bias: return CUBLASLT_EPILOGUE_BIAS;
-    case ProductEpilogue::relu: return CUBLASLT_EPILOGUE_RELU;
-    case ProductEpilogue::bias_relu: return CUBLASLT_EPILOGUE_RELU_BIAS;
-    case ProductEpilogue::none: break;
+    case ProductEpilogue::bias:
+      return CUBLASLT_EPILOGUE_BIAS;
+    case ProductEpilogue::relu:
+      return CUBLASLT_EPILOGUE_RELU;
+    case ProductEpilogue::bias_relu:
+      return CUBLASLT_EPILOGUE_RELU_BIAS;
+    case ProductEpilogue::none:
+      break;
   }
   return CUBLASLT_EPILOGUE_DEFAULT;
 }
@@ -177,8 +190,8 @@ Plan make_plan(const Context& context, const MatrixProduct& product, const void*
   set(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, static_cast<uint32_t>(alignments[2]));
   cublasLtMatmulHeuristicResult_t found{};
   int count = 0;
-  const auto status = lib.cublasLtMatmulAlgoGetHeuristic(context.handle, plan.description, plan.first, plan.second, plan.out,
-                                                         plan.out, preference, 1, &found, &count);
+  const auto status = lib.cublasLtMatmulAlgoGetHeuristic(context.handle, plan.description, plan.first, plan.second,
+                                                         plan.out, plan.out, preference, 1, &found, &count);
   lib.cublasLtMatmulPreferenceDestroy(preference);
   check(status, "choosing an algorithm");
   require(count > 0 && found.state == CUBLAS_STATUS_SUCCESS, "matmul",
@@ -192,16 +205,29 @@ Plan make_plan(const Context& context, const MatrixProduct& product, const void*
 
 size_t product_workspace() { return size_t{32} << 20; }  // what NVIDIA recommends for sm_90
 
-void multiply(const MatrixProduct& product, const void* left, const void* right, const void* bias, void* out, void* workspace,
-              Stream stream) {
+void multiply(const MatrixProduct& product, const void* left, const void* right, const void* bias, void* out,
+              void* workspace, Stream stream) {
   const Library& lib = cublas();
   Context& own = context();
-  const int64_t alignments[4] = {alignment_of(left), alignment_of(right), alignment_of(out), bias ? alignment_of(bias) : 0};
-  const Key key{product.rows, product.columns, product.depth, product.batch,
-                product.left.transposed, product.left.leading, product.left.batch_step,
-                product.right.transposed, product.right.leading, product.right.batch_step,
-                static_cast<int>(product.dtype), static_cast<int>(compute_type(product)), static_cast<int>(product.epilogue),
-                alignments[0], alignments[1], alignments[2], alignments[3]};
+  const int64_t alignments[4] = {alignment_of(left), alignment_of(right), alignment_of(out),
+                                 bias ? alignment_of(bias) : 0};
+  const Key key{product.rows,
+                product.columns,
+                product.depth,
+                product.batch,
+                product.left.transposed,
+                product.left.leading,
+                product.left.batch_step,
+                product.right.transposed,
+                product.right.leading,
+                product.right.batch_step,
+                static_cast<int>(product.dtype),
+                static_cast<int>(compute_type(product)),
+                static_cast<int>(product.epilogue),
+                alignments[0],
+                alignments[1],
+                alignments[2],
+                alignments[3]};
   const std::lock_guard lock(own.mutex);
   auto entry = own.plans.find(key);
   if (entry == own.plans.end()) entry = own.plans.emplace(key, make_plan(own, product, bias, alignments)).first;
@@ -210,9 +236,10 @@ void multiply(const MatrixProduct& product, const void* left, const void* right,
   const float one = 1, zero = 0;
   const double double_one = 1, double_zero = 0;
   const bool in_double = product.dtype == f64;
-  check(lib.cublasLtMatmul(own.handle, plan.description, in_double ? static_cast<const void*>(&double_one) : &one, right, plan.first,
-                           left, plan.second, in_double ? static_cast<const void*>(&double_zero) : &zero, out, plan.out, out,
-                           plan.out, &plan.algorithm, workspace, product_workspace(), reinterpret_cast<cudaStream_t>(stream)),
+  check(lib.cublasLtMatmul(own.handle, plan.description, in_double ? static_cast<const void*>(&double_one) : &one,
+                           right, plan.first, left, plan.second,
+                           in_double ? static_cast<const void*>(&double_zero) : &zero, out, plan.out, out, plan.out,
+                           &plan.algorithm, workspace, product_workspace(), reinterpret_cast<cudaStream_t>(stream)),
         "cublasLtMatmul");
 }
 
@@ -220,7 +247,8 @@ std::string cublas_version() {
   const Library& library = opened();
   if (!library.reason.empty()) return library.reason;
   const size_t version = library.cublasLtGetVersion();
-  return format_text("{}.{}.{}", {std::to_string(version / 10000), std::to_string(version / 100 % 100), std::to_string(version % 100)});
+  return format_text("{}.{}.{}", {std::to_string(version / 10000), std::to_string(version / 100 % 100),
+                                  std::to_string(version % 100)});
 }
 
 }  // namespace percale::cuda

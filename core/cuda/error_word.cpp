@@ -42,8 +42,8 @@ StreamRecord* find_record(Stream stream) {
   return found == all.records.end() ? nullptr : found->second.get();
 }
 
-/// The record is filled on another stream, since `stream` may be capturing and must not record this. That stream is kept:
-/// to destroy one takes the registry's lock, which is held here.
+/// The record is filled on another stream, since `stream` may be capturing and must not record this. That stream is
+/// kept: to destroy one takes the registry's lock, which is held here.
 StreamRecord& ensure_record(Registry& all, Stream stream) {
   std::unique_ptr<StreamRecord>& record = all.records[stream];
   if (record) return *record;
@@ -99,7 +99,8 @@ const ErrorRecord* error_record(Stream stream) {
 }
 
 void synchronize(Stream stream) {
-  require(!is_capturing(stream), "cuda", "a captured step can't wait for the device (item(), printing, copying to the CPU)");
+  require(!is_capturing(stream), "cuda",
+          "a captured step can't wait for the device (item(), printing, copying to the CPU)");
   StreamRecord* record = find_record(stream);
   if (record == nullptr) return wait(stream);
   std::scoped_lock lock(record->reading);

@@ -22,7 +22,7 @@ struct ErrorRecord {
   int64_t value, bound;
   int64_t extents[Shape::max_rank];  ///< of the index tensor, to show the position in
   int32_t rank;
-  int32_t site;  ///< which operation, and how its message reads
+  int32_t site;   ///< which operation, and how its message reads
   uint32_t lock;  ///< `unlocked`, or 0 while a thread compares and writes
 
   static constexpr uint32_t unlocked = ~uint32_t{0};

@@ -15,9 +15,9 @@ using Graph = struct GraphTag*;
 using Executable = struct ExecutableTag*;
 
 struct DeviceDescription {
-  std::string name;     ///< `NVIDIA H200`
-  std::string driver;   ///< `12.8`: the newest CUDA that the driver knows
-  std::string runtime;  ///< `13.0`: the CUDA that the library was built with
+  std::string name;            ///< `NVIDIA H200`
+  std::string driver;          ///< `12.8`: the newest CUDA that the driver knows
+  std::string runtime;         ///< `13.0`: the CUDA that the library was built with
   int compute_capability = 0;  ///< 90 for 9.0
   int multiprocessors = 0;
   size_t total_memory = 0;

@@ -38,12 +38,14 @@ Found look_for_devices() {
     int driver = 0, runtime = 0;
     cudaDriverGetVersion(&driver);
     cudaRuntimeGetVersion(&runtime);
-    if (driver == 0) found.reason = "there is no NVIDIA driver on this machine (nvidia-smi shows one where there is)";
+    if (driver == 0)
+      found.reason = "there is no NVIDIA driver on this machine (nvidia-smi shows one where there is)";
     else
       found.reason = format_text("the NVIDIA driver knows CUDA {} only and this build needs {}: update the driver",
                                  {std::to_string(driver / 1000), std::to_string(runtime / 1000)});
   } else if (status == cudaErrorNoDevice || status == cudaSuccess) {
-    found.reason = "there is a driver but no GPU to be seen (CUDA_VISIBLE_DEVICES may hide it; nvidia-smi -L lists them)";
+    found.reason =
+        "there is a driver but no GPU to be seen (CUDA_VISIBLE_DEVICES may hide it; nvidia-smi -L lists them)";
   } else {
     found.reason = format_text("CUDA says: {} ({})", {cudaGetErrorString(status), cudaGetErrorName(status)});
   }

@@ -152,7 +152,10 @@ const Specs attention_specs = {
      .graph = false},
     // Products of about -110: what exp makes of less, of a key of zeros behind the last one, is infinite in f32.
     {.name = "attention of opposed keys",
-     .run = [](const Tensors& in) { return growing({sub(in[0], 30), in[1], in[2]}, 1, {}); },
+     .run =
+         [](const Tensors& in) {
+           return growing({sub(in[0], 30), in[1], in[2]}, 1, {});
+         },
      .inputs = {real({"tokens", "columns"}), positive({"tokens", "columns"}), real({"tokens", "columns"})},
      .sizes = {{7, 6}},
      .tolerance = 1e-4,

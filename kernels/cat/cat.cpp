@@ -45,7 +45,8 @@ Shape joined_shape(const Tensors& tensors, const Tensor& first, int dim) {
 Tensor arranged(const Tensor& tensor, DType dtype, const Strides& order) {
   const Strides strides = strides_in_order_of(tensor.shape(), order);
   bool fits = tensor.dtype() == dtype;
-  for (int dim = 0; fits && dim < tensor.rank(); ++dim) fits = tensor.size(dim) == 1 || tensor.strides()[dim] == strides[dim];
+  for (int dim = 0; fits && dim < tensor.rank(); ++dim)
+    fits = tensor.size(dim) == 1 || tensor.strides()[dim] == strides[dim];
   if (fits) return tensor;
   Tensor result = Tensor::empty_strided(tensor.shape(), strides, {dtype, tensor.device()});
   copy(tensor, result);
@@ -67,7 +68,8 @@ Tensor joined(const Tensors& tensors, int dim, const Tensor& first) {
     if (!tensor.numel()) continue;
     kept.push_back(arranged(tensor.detach(), dtype, first.strides()));
     const int64_t row_bytes = inner * tensor.size(dim);
-    parts.push_back({kept.back().data(), target, kept.back().numel() * static_cast<int64_t>(size_of(dtype)) / row_bytes, row_bytes});
+    parts.push_back({kept.back().data(), target, kept.back().numel() * static_cast<int64_t>(size_of(dtype)) / row_bytes,
+                     row_bytes});
     target += row_bytes;
   }
   on<cpu::join, cuda::join>(result.device(), parts, inner * shape[dim]);
@@ -85,7 +87,8 @@ Tensor cat(const Tensors& tensors, int64_t dim) {
   require(first.rank() > 0, "cat", "tensors without dimensions cannot be joined; see stack()");
   const int at = wrap_dim("cat", dim, first.rank());
   std::vector<int64_t> extents;  // of each tensor along the dimension; -1 for one that is left out
-  for (const Tensor& tensor : tensors) extents.push_back(is_left_out(tensor) && first.rank() != 1 ? -1 : tensor.rank() > at ? tensor.size(at) : 0);
+  for (const Tensor& tensor : tensors)
+    extents.push_back(is_left_out(tensor) && first.rank() != 1 ? -1 : tensor.rank() > at ? tensor.size(at) : 0);
   std::vector<DType> dtypes;
   for (const Tensor& tensor : tensors) dtypes.push_back(tensor.dtype());
   return record("CatBackward0", joined(tensors, at, first), tensors, {},

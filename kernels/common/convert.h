@@ -17,7 +17,8 @@ PERCALE_HOST_DEVICE inline To convert_to(From value) {
   } else if constexpr (std::is_same_v<To, half> || std::is_same_v<To, bfloat16>) {
     return To(static_cast<float>(static_cast<compute_t<From>>(value)));
   } else if constexpr (std::is_same_v<To, uint8_t> && !std::is_same_v<From, bool> && !std::is_integral_v<From>) {
-    return static_cast<uint8_t>(static_cast<int64_t>(static_cast<compute_t<From>>(value)));  // wraps, as from an integer
+    return static_cast<uint8_t>(
+        static_cast<int64_t>(static_cast<compute_t<From>>(value)));  // wraps, as from an integer
   } else {
     return static_cast<To>(static_cast<compute_t<From>>(value));
   }

@@ -1,5 +1,5 @@
-// Steps within a block, whose size must be a multiple of 32: reduce, scan and the first largest, always in the same order.
-// Each takes scratch from the kernel's shared struct, and leaves it free to be used again. Part of device.h.
+// Steps within a block, whose size must be a multiple of 32: reduce, scan and the first largest, always in the same
+// order. Each takes scratch from the kernel's shared struct, and leaves it free to be used again. Part of device.h.
 #pragma once
 
 #include "device_warp.h"

@@ -72,7 +72,8 @@ T from_word(uint64_t word) {
 
 }  // namespace percale::emulator
 
-// --- barriers and warps -----------------------------------------------------------------------------------------------
+// --- barriers and warps
+// -----------------------------------------------------------------------------------------------
 
 #define PERCALE_HERE ::percale::emulator::Where where = ::percale::emulator::Where::current()
 
@@ -129,13 +130,14 @@ inline unsigned __ballot_sync(unsigned mask, int predicate, PERCALE_HERE) {
   return result;
 }
 inline int __any_sync(unsigned mask, int predicate, PERCALE_HERE) { return __ballot_sync(mask, predicate, where) != 0; }
-inline int __all_sync(unsigned mask, int predicate, PERCALE_HERE) { return __ballot_sync(mask, !predicate, where) == 0; }
+inline int __all_sync(unsigned mask, int predicate, PERCALE_HERE) {
+  return __ballot_sync(mask, !predicate, where) == 0;
+}
 
 template <class T>
 unsigned __match_any_sync(unsigned mask, T value, PERCALE_HERE) {
   const uint64_t own = ::percale::emulator::to_word(value);
-  const uint64_t* values =
-      ::percale::emulator::warp_exchange(mask, own, ::percale::emulator::Collective::match, where);
+  const uint64_t* values = ::percale::emulator::warp_exchange(mask, own, ::percale::emulator::Collective::match, where);
   unsigned result = 0;
   for (unsigned lane = 0; lane < 32; ++lane)
     if ((mask & ::percale::emulator::existing_lanes()) >> lane & 1 && values[lane] == own) result |= 1u << lane;
@@ -158,8 +160,9 @@ T change_atomically(T* address, Change change) {
   static_assert(sizeof(T) == 4 || sizeof(T) == 8);
   auto* word = reinterpret_cast<Word*>(address);
   Word before = __atomic_load_n(word, __ATOMIC_RELAXED);
-  while (!__atomic_compare_exchange_n(word, &before, std::bit_cast<Word>(static_cast<T>(change(std::bit_cast<T>(before)))),
-                                      false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+  while (!__atomic_compare_exchange_n(word, &before,
+                                      std::bit_cast<Word>(static_cast<T>(change(std::bit_cast<T>(before)))), false,
+                                      __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
   }
   return std::bit_cast<T>(before);
 }
@@ -200,11 +203,26 @@ inline unsigned atomicInc(unsigned* address, unsigned limit) {
 
 // --- loads, stores, bits and arithmetic -----------------------------------------------------------------------------
 
-template <class T> T __ldg(const T* address) { return *address; }
-template <class T> T __ldcs(const T* address) { return *address; }
-template <class T> T __ldcg(const T* address) { return *address; }
-template <class T> void __stcs(T* address, std::type_identity_t<T> value) { *address = value; }
-template <class T> void __stcg(T* address, std::type_identity_t<T> value) { *address = value; }
+template <class T>
+T __ldg(const T* address) {
+  return *address;
+}
+template <class T>
+T __ldcs(const T* address) {
+  return *address;
+}
+template <class T>
+T __ldcg(const T* address) {
+  return *address;
+}
+template <class T>
+void __stcs(T* address, std::type_identity_t<T> value) {
+  *address = value;
+}
+template <class T>
+void __stcg(T* address, std::type_identity_t<T> value) {
+  *address = value;
+}
 
 inline int __popc(unsigned bits) { return std::popcount(bits); }
 inline int __popcll(unsigned long long bits) { return std::popcount(bits); }
@@ -227,13 +245,19 @@ inline float __fadd_rn(float a, float b) { return a + b; }
 inline float __fmul_rn(float a, float b) { return a * b; }
 inline float __fmaf_rn(float a, float b, float c) { return fmaf(a, b, c); }
 
-template <class T> constexpr T min(T a, T b) {
-  if constexpr (std::is_floating_point_v<T>) return b < a || a != a ? b : a;
-  else return b < a ? b : a;
+template <class T>
+constexpr T min(T a, T b) {
+  if constexpr (std::is_floating_point_v<T>)
+    return b < a || a != a ? b : a;
+  else
+    return b < a ? b : a;
 }
-template <class T> constexpr T max(T a, T b) {
-  if constexpr (std::is_floating_point_v<T>) return a < b || a != a ? b : a;
-  else return a < b ? b : a;
+template <class T>
+constexpr T max(T a, T b) {
+  if constexpr (std::is_floating_point_v<T>)
+    return a < b || a != a ? b : a;
+  else
+    return a < b ? b : a;
 }
 
 namespace percale::cuda {

@@ -1,4 +1,5 @@
-// How kernels report a bad index and hold back after one (core/cuda/error_word.h says what becomes of it). Part of device.h.
+// How kernels report a bad index and hold back after one (core/cuda/error_word.h says what becomes of it). Part of
+// device.h.
 #pragma once
 
 namespace percale::cuda {

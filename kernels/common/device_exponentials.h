@@ -31,7 +31,8 @@ struct Exponentials {
 
 namespace combine {
 struct Joined {
-  template <class A> __device__ Exponentials<A> operator()(const Exponentials<A>& a, const Exponentials<A>& b) const {
+  template <class A>
+  __device__ Exponentials<A> operator()(const Exponentials<A>& a, const Exponentials<A>& b) const {
     Exponentials<A> both;
     both.largest = a.largest > b.largest ? a.largest : b.largest;
     both.sum = scaled(a, both.largest) + scaled(b, both.largest);
@@ -39,7 +40,8 @@ struct Joined {
   }
 
  private:
-  template <class A> __device__ static A scaled(const Exponentials<A>& from, A largest) {
+  template <class A>
+  __device__ static A scaled(const Exponentials<A>& from, A largest) {
     return from.largest == largest ? from.sum : from.sum * ::exp(from.largest - largest);
   }
 };
@@ -48,8 +50,10 @@ struct Joined {
 /// Combines the values of `group` threads: lanes of a warp, or the whole block if there are more. All get the result.
 template <int group, class T, class Combine>
 __device__ T group_reduce(T value, Combine combine, T identity) {
-  if constexpr (group <= warp_size) return warp_reduce<group>(value, combine);
-  else return block_reduce(value, combine, identity, dynamic_shared<BlockScratch<T>>());
+  if constexpr (group <= warp_size)
+    return warp_reduce<group>(value, combine);
+  else
+    return block_reduce(value, combine, identity, dynamic_shared<BlockScratch<T>>());
 }
 
 /// What a kernel that calls `group_reduce` is launched with.

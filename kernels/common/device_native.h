@@ -45,9 +45,12 @@ __device__ __forceinline__ void async_copy(void* shared, const void* global) {
   else
     asm volatile("cp.async.ca.shared.global [%0], [%1], %2;" ::"r"(address), "l"(global), "n"(bytes) : "memory");
 #else
-  if constexpr (bytes == 16) *static_cast<uint4*>(shared) = *static_cast<const uint4*>(global);
-  else if constexpr (bytes == 8) *static_cast<uint2*>(shared) = *static_cast<const uint2*>(global);
-  else *static_cast<unsigned*>(shared) = *static_cast<const unsigned*>(global);
+  if constexpr (bytes == 16)
+    *static_cast<uint4*>(shared) = *static_cast<const uint4*>(global);
+  else if constexpr (bytes == 8)
+    *static_cast<uint2*>(shared) = *static_cast<const uint2*>(global);
+  else
+    *static_cast<unsigned*>(shared) = *static_cast<const unsigned*>(global);
 #endif
 }
 

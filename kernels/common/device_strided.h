@@ -27,8 +27,10 @@ struct StridedLayout {
   /// Where the element that is `index`-th in row-major order stands.
   PERCALE_HOST_DEVICE Offsets<operands> offsets(int64_t index) const {
     Offsets<operands> result{};
-    if (narrow) walk(static_cast<uint32_t>(index), result);
-    else walk(static_cast<uint64_t>(index), result);
+    if (narrow)
+      walk(static_cast<uint32_t>(index), result);
+    else
+      walk(static_cast<uint64_t>(index), result);
     return result;
   }
 

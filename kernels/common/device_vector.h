@@ -3,7 +3,8 @@
 
 namespace percale::cuda {
 
-/// `count` elements whose address is a multiple of their size together (a power of two, 16 bytes at most to be one load).
+/// `count` elements whose address is a multiple of their size together (a power of two, 16 bytes at most to be one
+/// load).
 template <class T, int count>
 struct alignas(sizeof(T) * count) Vector {
   T elements[count];

@@ -12,14 +12,23 @@ inline constexpr unsigned full_mask = 0xffffffffu;
 namespace combine {
 
 struct Sum {
-  template <class T> __device__ T operator()(T a, T b) const { return a + b; }
+  template <class T>
+  __device__ T operator()(T a, T b) const {
+    return a + b;
+  }
 };
 /// NaN if either is, as PyTorch's max.
 struct Largest {
-  template <class T> __device__ T operator()(T a, T b) const { return a > b || a != a ? a : b; }
+  template <class T>
+  __device__ T operator()(T a, T b) const {
+    return a > b || a != a ? a : b;
+  }
 };
 struct Smallest {
-  template <class T> __device__ T operator()(T a, T b) const { return a < b || a != a ? a : b; }
+  template <class T>
+  __device__ T operator()(T a, T b) const {
+    return a < b || a != a ? a : b;
+  }
 };
 
 }  // namespace combine
@@ -35,7 +44,8 @@ namespace combine {
 
 /// The larger value, NaN above all; among equals the lower index.
 struct FirstLargest {
-  template <class T> __device__ Found<T> operator()(Found<T> a, Found<T> b) const {
+  template <class T>
+  __device__ Found<T> operator()(Found<T> a, Found<T> b) const {
     const bool a_nan = a.value != a.value, b_nan = b.value != b.value;
     if (a_nan != b_nan) return a_nan ? a : b;
     if (a_nan || a.value == b.value) return a.index < b.index ? a : b;
@@ -44,7 +54,8 @@ struct FirstLargest {
 };
 /// The smaller value, NaN below all; among equals the lower index.
 struct FirstSmallest {
-  template <class T> __device__ Found<T> operator()(Found<T> a, Found<T> b) const {
+  template <class T>
+  __device__ Found<T> operator()(Found<T> a, Found<T> b) const {
     const bool a_nan = a.value != a.value, b_nan = b.value != b.value;
     if (a_nan != b_nan) return a_nan ? a : b;
     if (a_nan || a.value == b.value) return a.index < b.index ? a : b;
@@ -90,7 +101,8 @@ __device__ T shuffle_up(const T& value, int delta) {
 }
 template <class T>
 __device__ T shuffle_down(const T& value, int delta) {
-  return shuffle_words(value, [=](auto word) { return __shfl_down_sync(full_mask, word, static_cast<unsigned>(delta)); });
+  return shuffle_words(value,
+                       [=](auto word) { return __shfl_down_sync(full_mask, word, static_cast<unsigned>(delta)); });
 }
 
 /// Combines the values of each group of `width` lanes (a power of two); every lane gets its group's result.

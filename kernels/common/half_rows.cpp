@@ -1,12 +1,13 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "percale/kernels/common/half_rows.cpp"
+#include "half_rows.h"
+
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
 #include <bit>
 
 #include "bfloat16_vectors-inl.h"
-#include "half_rows.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace percale::cpu::HWY_NAMESPACE {
@@ -21,7 +22,8 @@ void floats_of_half(const half* from, float* to, size_t count) {
     const hn::ScalableTag<float> t;
     const hn::Rebind<hwy::float16_t, decltype(t)> narrow;
     const auto* words = reinterpret_cast<const hwy::float16_t*>(from);
-    for (; i + hn::Lanes(t) <= count; i += hn::Lanes(t)) hn::StoreU(hn::PromoteTo(t, hn::LoadU(narrow, words + i)), t, to + i);
+    for (; i + hn::Lanes(t) <= count; i += hn::Lanes(t))
+      hn::StoreU(hn::PromoteTo(t, hn::LoadU(narrow, words + i)), t, to + i);
   }
   for (; i < count; ++i) to[i] = from[i];
 }
@@ -68,8 +70,12 @@ HWY_EXPORT(floats_of_bfloat16);
 HWY_EXPORT(bfloat16_of_floats);
 
 void floats_of(const half* from, float* to, size_t count) { HWY_DYNAMIC_DISPATCH(floats_of_half)(from, to, count); }
-void floats_of(const bfloat16* from, float* to, size_t count) { HWY_DYNAMIC_DISPATCH(floats_of_bfloat16)(from, to, count); }
-void rounded_floats(const float* from, half* to, size_t count) { HWY_DYNAMIC_DISPATCH(half_of_floats)(from, to, count); }
+void floats_of(const bfloat16* from, float* to, size_t count) {
+  HWY_DYNAMIC_DISPATCH(floats_of_bfloat16)(from, to, count);
+}
+void rounded_floats(const float* from, half* to, size_t count) {
+  HWY_DYNAMIC_DISPATCH(half_of_floats)(from, to, count);
+}
 void rounded_floats(const float* from, bfloat16* to, size_t count) {
   HWY_DYNAMIC_DISPATCH(bfloat16_of_floats)(from, to, count);
 }

@@ -1,4 +1,5 @@
-// Indices on the CPU, looked at before they are used: in the words that CUDA's kernels report by (core/cuda/error_word.h).
+// Indices on the CPU, looked at before they are used: in the words that CUDA's kernels report by
+// (core/cuda/error_word.h).
 #pragma once
 
 #include <optional>

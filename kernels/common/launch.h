@@ -37,7 +37,8 @@ void launch(void (*kernel)(Parameters...), Extents grid, Extents block, size_t s
   static_assert(sizeof...(Parameters) == sizeof...(Arguments), "the kernel has another number of parameters");
   if (grid.empty() || block.empty()) return;
   if (shared_bytes > 48 * 1024) {  // beyond that a kernel must be told
-    const auto told = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared_bytes));
+    const auto told =
+        cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared_bytes));
     if (told != cudaSuccess) fail_launch(cudaGetErrorString(told));
   }
   cudaLaunchConfig_t configuration{};
@@ -60,7 +61,8 @@ struct LaunchedGrid : Extents {
 
   template <class T, std::enable_if_t<std::is_integral_v<T>, int> = 0>
   LaunchedGrid(T x, std::source_location where = std::source_location::current()) : Extents(x), where(where) {}
-  LaunchedGrid(dim3 value, std::source_location where = std::source_location::current()) : Extents(value), where(where) {}
+  LaunchedGrid(dim3 value, std::source_location where = std::source_location::current())
+      : Extents(value), where(where) {}
 };
 
 }  // namespace percale::cuda

@@ -37,9 +37,12 @@ void multiply_edge(const Block<T>& whole, size_t rows, size_t width) {
     T* out = whole.out + row * whole.out_row_step;
     if (!whole.first)
       for (size_t r = 0; r < count; ++r)
-        for (size_t c = 0; c < panel<T>; ++c) beside[r * panel<T> + c] = c < width ? out[r * whole.out_row_step + c] : T(0);
-    if (width > lanes<T>) multiply_block<2>(block, count);
-    else multiply_block<1>(block, count);
+        for (size_t c = 0; c < panel<T>; ++c)
+          beside[r * panel<T> + c] = c < width ? out[r * whole.out_row_step + c] : T(0);
+    if (width > lanes<T>)
+      multiply_block<2>(block, count);
+    else
+      multiply_block<1>(block, count);
     for (size_t r = 0; r < count; ++r)
       for (size_t c = 0; c < width; ++c) out[r * whole.out_row_step + c] = beside[r * panel<T> + c];
     block.left += whole.left_block_step;
@@ -47,8 +50,8 @@ void multiply_edge(const Block<T>& whole, size_t rows, size_t width) {
 }
 
 #if HWY_TARGET != HWY_SCALAR
-/// One row by a vector of columns whose elements are neighbours: read once and never packed. Not by two vectors: so many
-/// streams of memory at once are slower.
+/// One row by a vector of columns whose elements are neighbours: read once and never packed. Not by two vectors: so
+/// many streams of memory at once are slower.
 template <class T>
 void multiply_row(const T* left, const T* right, size_t column_step, size_t depth, T* out) {
   const hn::ScalableTag<T> d;
@@ -71,7 +74,8 @@ void multiply_row(const T* left, const T* right, size_t column_step, size_t dept
 
 /// One row by neighbouring columns, four steps of the depth at a time: reads `right` as it lies.
 template <class T>
-void multiply_row_along(const T* left, size_t left_step, const T* right, size_t right_step, size_t depth, size_t columns, T* out) {
+void multiply_row_along(const T* left, size_t left_step, const T* right, size_t right_step, size_t depth,
+                        size_t columns, T* out) {
   const hn::ScalableTag<T> d;
   for (size_t c = 0; c < columns; ++c) out[c] = T(0);
   size_t k = 0;
@@ -81,7 +85,8 @@ void multiply_row_along(const T* left, size_t left_step, const T* right, size_t 
     for (; c + lanes<T> <= columns; c += lanes<T>) {
       auto sum = hn::LoadU(d, out + c);
       HWY_UNROLL(4)
-      for (size_t i = 0; i < 4; ++i) sum = hn::MulAdd(hn::Set(d, factors[i]), hn::LoadU(d, right + i * right_step + c), sum);
+      for (size_t i = 0; i < 4; ++i)
+        sum = hn::MulAdd(hn::Set(d, factors[i]), hn::LoadU(d, right + i * right_step + c), sum);
       hn::StoreU(sum, d, out + c);
     }
     for (; c < columns; ++c)
@@ -111,14 +116,15 @@ void finish(T* out, size_t row_step, size_t rows, size_t width, const T* bias, b
   }
 }
 
-/// Rows whose elements lie across memory (a tall transpose), row_block by row_block: else each step of the depth would read
-/// another page.
+/// Rows whose elements lie across memory (a tall transpose), row_block by row_block: else each step of the depth would
+/// read another page.
 template <class T>
 void pack_rows(const T* from, size_t row_step, size_t depth_step, size_t rows, size_t depth, T* HWY_RESTRICT packed) {
   for (size_t row = 0; row < rows; row += row_block, from += row_block * row_step) {
     const size_t count = rows - row < row_block ? rows - row : row_block;
     if (count == row_block) {
-      for (size_t k = 0; k < depth; ++k, packed += row_block) __builtin_memcpy(packed, from + k * depth_step, row_block * sizeof(T));
+      for (size_t k = 0; k < depth; ++k, packed += row_block)
+        __builtin_memcpy(packed, from + k * depth_step, row_block * sizeof(T));
     } else {
       for (size_t k = 0; k < depth; ++k, packed += row_block)
         for (size_t r = 0; r < count; ++r) packed[r] = from[k * depth_step + r];
@@ -128,9 +134,11 @@ void pack_rows(const T* from, size_t row_step, size_t depth_step, size_t rows, s
 
 /// A piece of the result: all of the depth, block by block, with the rows packed where that pays.
 template <class T>
-void multiply_blocks(const Product& product, const T* left, const T* right, const T* packed_right, T* out, size_t rows, size_t columns) {
+void multiply_blocks(const Product& product, const T* left, const T* right, const T* packed_right, T* out, size_t rows,
+                     size_t columns) {
   const auto depth = static_cast<size_t>(product.depth);
-  const auto row_step = static_cast<size_t>(product.left_row_step), depth_step = static_cast<size_t>(product.left_depth_step);
+  const auto row_step = static_cast<size_t>(product.left_row_step),
+             depth_step = static_cast<size_t>(product.left_depth_step);
   const auto right_depth_step = static_cast<size_t>(product.right_depth_step);
   const auto right_column_step = static_cast<size_t>(product.right_column_step);
   HWY_ALIGN T panel_block[depth_block * panel<T>];
@@ -138,8 +146,15 @@ void multiply_blocks(const Product& product, const T* left, const T* right, cons
   const bool packs_rows = row_step == 1 && depth_step * sizeof(T) >= 1024 && columns > panel<T> && rows >= row_block;
   for (size_t k = 0; k < depth; k += depth_block) {
     const size_t count = depth - k < depth_block ? depth - k : depth_block;
-    Block<T> block{left + k * depth_step, row_step, depth_step, row_block * row_step, panel_block, count, out,
-                   static_cast<size_t>(product.out_row_step), k == 0};
+    Block<T> block{left + k * depth_step,
+                   row_step,
+                   depth_step,
+                   row_block * row_step,
+                   panel_block,
+                   count,
+                   out,
+                   static_cast<size_t>(product.out_row_step),
+                   k == 0};
     if (packs_rows) {
       pack_rows(block.left, row_step, depth_step, rows, count, rows_block);
       block.left = rows_block;
@@ -148,10 +163,15 @@ void multiply_blocks(const Product& product, const T* left, const T* right, cons
     }
     for (size_t c = 0; c < columns; c += panel<T>, block.out += panel<T>) {
       const size_t width = columns - c < panel<T> ? columns - c : panel<T>;
-      if (packed_right) block.right = packed_right + c * depth + k * panel<T>;
-      else pack_block(right + k * right_depth_step + c * right_column_step, right_depth_step, right_column_step, count, width, panel_block);
-      if (width == panel<T>) multiply_block<2>(block, rows);
-      else multiply_edge(block, rows, width);
+      if (packed_right)
+        block.right = packed_right + c * depth + k * panel<T>;
+      else
+        pack_block(right + k * right_depth_step + c * right_column_step, right_depth_step, right_column_step, count,
+                   width, panel_block);
+      if (width == panel<T>)
+        multiply_block<2>(block, rows);
+      else
+        multiply_edge(block, rows, width);
     }
   }
 }
@@ -160,7 +180,8 @@ void multiply_blocks(const Product& product, const T* left, const T* right, cons
 template <class T>
 bool multiply_one_row(const Product& product, const T* left, const T* right, T* out, size_t columns) {
   const auto depth = static_cast<size_t>(product.depth), left_step = static_cast<size_t>(product.left_depth_step);
-  const auto depth_step = static_cast<size_t>(product.right_depth_step), column_step = static_cast<size_t>(product.right_column_step);
+  const auto depth_step = static_cast<size_t>(product.right_depth_step),
+             column_step = static_cast<size_t>(product.right_column_step);
   if (column_step == 1) {
     multiply_row_along(left, left_step, right, depth_step, depth, columns, out);
     return true;
@@ -168,7 +189,8 @@ bool multiply_one_row(const Product& product, const T* left, const T* right, T* 
 #if HWY_TARGET != HWY_SCALAR
   if (depth_step == 1 && left_step == 1) {
     size_t c = 0;
-    for (; c + lanes<T> <= columns; c += lanes<T>) multiply_row(left, right + c * column_step, column_step, depth, out + c);
+    for (; c + lanes<T> <= columns; c += lanes<T>)
+      multiply_row(left, right + c * column_step, column_step, depth, out + c);
     if (c < columns) multiply_blocks<T>(product, left, right + c * column_step, nullptr, out + c, 1, columns - c);
     return true;
   }
@@ -187,7 +209,8 @@ void multiply_tile(const Product& product, size_t row, size_t rows, size_t colum
     for (size_t r = 0; r < rows; ++r)
       for (size_t c = 0; c < columns; ++c) out[r * out_step + c] = T(0);
   } else if (rows > 1 || packed || !multiply_one_row(product, left, right, out, columns)) {
-    multiply_blocks(product, left, right, packed ? packed + column * static_cast<size_t>(product.depth) : nullptr, out, rows, columns);
+    multiply_blocks(product, left, right, packed ? packed + column * static_cast<size_t>(product.depth) : nullptr, out,
+                    rows, columns);
   }
   const T* bias = product.bias ? static_cast<const T*>(product.bias) + column : nullptr;
   const bool relu = product.activation == Activation::relu;
@@ -199,8 +222,8 @@ void pack_columns(const Product& product, size_t column, T* packed) {
   const auto columns = static_cast<size_t>(product.columns), depth = static_cast<size_t>(product.depth);
   const T* right = static_cast<const T*>(product.right) + column * static_cast<size_t>(product.right_column_step);
   const size_t width = columns - column < panel<T> ? columns - column : panel<T>;
-  pack_block(right, static_cast<size_t>(product.right_depth_step), static_cast<size_t>(product.right_column_step), depth,
-             width, packed + column * depth);
+  pack_block(right, static_cast<size_t>(product.right_depth_step), static_cast<size_t>(product.right_column_step),
+             depth, width, packed + column * depth);
 }
 
 }  // namespace
@@ -211,8 +234,12 @@ void tile_f32(const Product& product, size_t row, size_t rows, size_t column, si
 void tile_f64(const Product& product, size_t row, size_t rows, size_t column, size_t columns) {
   multiply_tile<double>(product, row, rows, column, columns);
 }
-void pack_f32(const Product& product, size_t column, void* packed) { pack_columns(product, column, static_cast<float*>(packed)); }
-void pack_f64(const Product& product, size_t column, void* packed) { pack_columns(product, column, static_cast<double*>(packed)); }
+void pack_f32(const Product& product, size_t column, void* packed) {
+  pack_columns(product, column, static_cast<float*>(packed));
+}
+void pack_f64(const Product& product, size_t column, void* packed) {
+  pack_columns(product, column, static_cast<double*>(packed));
+}
 size_t panel_bytes() { return panel<float> * sizeof(float); }
 
 }  // namespace percale::cpu::HWY_NAMESPACE
@@ -244,17 +271,20 @@ int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 int64_t panel_width(DType dtype) { return static_cast<int64_t>(HWY_DYNAMIC_DISPATCH(panel_bytes)() / size_of(dtype)); }
 
 ProductPieces pieces_of(const Product& product) {
-  require(product.dtype == f32 || product.dtype == f64 || product.dtype == bf16, "multiply", "computes f32, f64 and bf16, got {}", product.dtype);
+  require(product.dtype == f32 || product.dtype == f64 || product.dtype == bf16, "multiply",
+          "computes f32, f64 and bf16, got {}", product.dtype);
   // Multiply-adds of a piece; one row that goes along memory takes 512 columns, so that its runs are long.
   const bool along = product.rows == 1 && product.right_column_step == 1;
   const int64_t least_work = along ? 512 * product.depth : product.rows == 1 ? 1 << 17 : 1 << 19;
   // Fixed here and not by the vectors' length, so that pieces are the same with every instruction set.
   const int64_t width = product.dtype == f64 ? 16 : 32;
-  const int64_t rows = std::max<int64_t>(product.rows, 1), panels = ceil_div(std::max<int64_t>(product.columns, 1), width);
+  const int64_t rows = std::max<int64_t>(product.rows, 1),
+                panels = ceil_div(std::max<int64_t>(product.columns, 1), width);
   ProductPieces pieces{};
   pieces.rows = product.dtype == bf16 ? bf16_piece_rows : std::min<int64_t>(rows, most_rows_of_piece);
   // Few panels and many rows: shorter pieces, though each packs its columns again.
-  while (ceil_div(rows, pieces.rows) * panels < 8 && pieces.rows > 64 && pieces.rows * width * product.depth > 2 * least_work)
+  while (ceil_div(rows, pieces.rows) * panels < 8 && pieces.rows > 64 &&
+         pieces.rows * width * product.depth > 2 * least_work)
     pieces.rows = (pieces.rows / 2 + 7) / 8 * 8;
   // Many: several panels a piece, though not so many that threads wait for the last.
   int64_t enough = least_work / std::max<int64_t>(pieces.rows * width * product.depth, 1);
@@ -272,10 +302,12 @@ ProductPieces pieces_of(const Product& product) {
 
 void multiply_piece(const Product& product, const ProductPieces& pieces, int64_t index) {
   const int64_t row = index / pieces.across * pieces.rows, column = index % pieces.across * pieces.columns;
-  const int64_t rows = std::min(pieces.rows, product.rows - row), columns = std::min(pieces.columns, product.columns - column);
+  const int64_t rows = std::min(pieces.rows, product.rows - row),
+                columns = std::min(pieces.columns, product.columns - column);
   if (product.dtype == bf16) return multiply_piece_bf16(product, row, rows, column, columns);
   const auto tile = product.dtype == f32 ? HWY_DYNAMIC_DISPATCH(tile_f32) : HWY_DYNAMIC_DISPATCH(tile_f64);
-  tile(product, static_cast<size_t>(row), static_cast<size_t>(rows), static_cast<size_t>(column), static_cast<size_t>(columns));
+  tile(product, static_cast<size_t>(row), static_cast<size_t>(rows), static_cast<size_t>(column),
+       static_cast<size_t>(columns));
 }
 
 bool finishes_gelu(DType dtype) { return dtype == bf16 && dots_bf16_pairs(); }

@@ -1,10 +1,10 @@
 // Products of matrices on the CPU whose bytes depend on nothing but the operands: what matmul and linear stand on.
 //
 // Each element is one chain of fused multiply-adds along the depth, in order, from zero. So a row's bytes are the same
-// alone and in a batch, at one thread and at many, with AVX2 and with AVX-512, whichever operand was transposed or packed.
-// oneDNN's matmul is hardly faster (f32, one AVX-512 core, x [64, 3136] by W [128, 3136]: forward 0.33 ms against its 0.36,
-// packed 0.31 against 0.30, by x 0.31 against 0.28, by W 0.30 against 0.28) and cuts the depth by shape, instruction set and
-// number of threads, so that its bytes change with them.
+// alone and in a batch, at one thread and at many, with AVX2 and with AVX-512, whichever operand was transposed or
+// packed. oneDNN's matmul is hardly faster (f32, one AVX-512 core, x [64, 3136] by W [128, 3136]: forward 0.33 ms
+// against its 0.36, packed 0.31 against 0.30, by x 0.31 against 0.28, by W 0.30 against 0.28) and cuts the depth by
+// shape, instruction set and number of threads, so that its bytes change with them.
 #pragma once
 
 #include <cstddef>
@@ -21,8 +21,8 @@ class Tensor;
 namespace percale::cpu {
 
 /// out[rows, columns] = left[rows, depth] right[depth, columns], then plus bias[columns] and the activation.
-/// All of one dtype: f32, f64, or bf16 where `multiplies_bf16()` (sums in f32, and of the two steps of each operand one must
-/// be 1). Steps are in elements; the columns of `out` are neighbours.
+/// All of one dtype: f32, f64, or bf16 where `multiplies_bf16()` (sums in f32, and of the two steps of each operand one
+/// must be 1). Steps are in elements; the columns of `out` are neighbours.
 struct Product {
   DType dtype = f32;
   int64_t rows = 0, columns = 0, depth = 0;
@@ -60,8 +60,8 @@ void pack_right(const Product& product, void* packed);
 
 /// How a product is cut into pieces, by its extents alone.
 struct ProductPieces {
-  int64_t rows, columns;          ///< of a piece
-  int64_t down, across;           ///< pieces
+  int64_t rows, columns;  ///< of a piece
+  int64_t down, across;   ///< pieces
   int64_t count() const { return down * across; }
 };
 ProductPieces pieces_of(const Product& product);
@@ -77,7 +77,8 @@ void multiply_batch(const Product& product, int64_t count, Offsets&& offsets) {
   const ProductPieces pieces = pieces_of(product);
   const int64_t width = static_cast<int64_t>(size_of(product.dtype));
   const int64_t work = pieces.rows * pieces.columns * (product.depth + 1);
-  const int64_t least = product.rows == 1 ? 1 << 17 : 1 << 18;  // one row waits for memory, and so is worth sharing sooner
+  const int64_t least =
+      product.rows == 1 ? 1 << 17 : 1 << 18;  // one row waits for memory, and so is worth sharing sooner
   const int64_t grain = work > 0 && work < least ? least / work + 1 : 1;
   parallel_for(count * pieces.count(), grain, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {

@@ -1,5 +1,5 @@
-// The pieces of a product of bfloat16 on processors that multiply it themselves: our own dot products of pairs, or oneDNN
-// where AMX does better.
+// The pieces of a product of bfloat16 on processors that multiply it themselves: our own dot products of pairs, or
+// oneDNN where AMX does better.
 #include <cstring>
 
 #include "../../core/allocator.h"
@@ -11,15 +11,16 @@
 namespace percale::cpu {
 namespace {
 
-/// Pieces have exactly so many rows, the last one by padding: so that oneDNN computes each row in the same way however many
-/// there are.
+/// Pieces have exactly so many rows, the last one by padding: so that oneDNN computes each row in the same way however
+/// many there are.
 constexpr int64_t piece_rows = bf16_piece_rows;
 
 dnnl::memory::desc layout_of(int64_t rows, int64_t columns, int64_t row_step, int64_t column_step) {
   return {{rows, columns}, dnnl::memory::data_type::bf16, dnnl::memory::dims{row_step, column_step}};
 }
 
-std::shared_ptr<const Primitive> primitive_of(const Product& product, int64_t columns, int64_t left_row_step, int64_t out_row_step) {
+std::shared_ptr<const Primitive> primitive_of(const Product& product, int64_t columns, int64_t left_row_step,
+                                              int64_t out_row_step) {
   PrimitiveKey key("product_bf16");
   key.add(columns).add(product.depth).add(left_row_step).add(product.left_depth_step).add(product.right_depth_step);
   key.add(product.right_column_step).add(out_row_step).add(product.bias != nullptr);
@@ -36,7 +37,8 @@ std::shared_ptr<const Primitive> primitive_of(const Product& product, int64_t co
 /// Memory of this call's own, from the pool.
 class Scratch {
  public:
-  explicit Scratch(int64_t elements) : pool_(current_pool(cpu_device)), bytes_(static_cast<size_t>(elements) * sizeof(bfloat16)) {
+  explicit Scratch(int64_t elements)
+      : pool_(current_pool(cpu_device)), bytes_(static_cast<size_t>(elements) * sizeof(bfloat16)) {
     if (bytes_) data_ = static_cast<bfloat16*>(pool_->allocate(bytes_));
   }
   ~Scratch() {
@@ -63,7 +65,8 @@ bool multiplies_bf16() {
 
 Tensor readable_bf16(const Tensor& tensor) {
   const int64_t row_step = tensor.stride(-2), column_step = tensor.stride(-1);
-  const bool by_rows = column_step == 1 && row_step >= tensor.size(-1), by_columns = row_step == 1 && column_step >= tensor.size(-2);
+  const bool by_rows = column_step == 1 && row_step >= tensor.size(-1),
+             by_columns = row_step == 1 && column_step >= tensor.size(-2);
   if (by_rows || by_columns) return tensor;
   const Tensor dense = Tensor::empty(tensor.shape(), tensor.options());
   copy(tensor.detach(), dense);
@@ -83,10 +86,12 @@ void multiply_piece_bf16(const Product& product, int64_t row, int64_t rows, int6
   if (!whole) {
     for (int64_t r = 0; r < piece_rows; ++r)
       for (int64_t k = 0; k < product.depth; ++k)
-        padded_left.data()[r * product.depth + k] = r < rows ? left[r * product.left_row_step + k * product.left_depth_step] : bfloat16(0);
+        padded_left.data()[r * product.depth + k] =
+            r < rows ? left[r * product.left_row_step + k * product.left_depth_step] : bfloat16(0);
     one.left_depth_step = 1;
   }
-  const auto primitive = primitive_of(one, columns, whole ? product.left_row_step : product.depth, whole ? product.out_row_step : columns);
+  const auto primitive =
+      primitive_of(one, columns, whole ? product.left_row_step : product.depth, whole ? product.out_row_step : columns);
   primitive->execute({{DNNL_ARG_SRC, primitive->source, whole ? left : padded_left.data()},
                       {DNNL_ARG_WEIGHTS, primitive->weights, right},
                       {DNNL_ARG_BIAS, primitive->bias, bias},

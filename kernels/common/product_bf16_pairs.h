@@ -11,7 +11,8 @@ bool has_bf16_pairs();
 bool dots_bf16_pairs();
 
 /// Rows `row`... and columns `column`... (a multiple of 32) of the product. Each element is one chain of dot products
-/// of pairs along the depth, in order, from zero, rounded once behind bias and activation: a row's bytes depend on no other.
+/// of pairs along the depth, in order, from zero, rounded once behind bias and activation: a row's bytes depend on no
+/// other.
 void dot_piece_bf16(const Product& product, int64_t row, int64_t rows, int64_t column, int64_t columns);
 
 /// Writes `right` as products read it: panels of 32 columns, in each the pairs of the depth one behind the other.

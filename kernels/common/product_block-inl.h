@@ -1,5 +1,5 @@
-// The innermost loops of products: packed columns times a few rows, each element one chain of fused multiply-adds in the
-// order of the depth. For a `_cpu.cpp` file, after <hwy/highway.h>.
+// The innermost loops of products: packed columns times a few rows, each element one chain of fused multiply-adds in
+// the order of the depth. For a `_cpu.cpp` file, after <hwy/highway.h>.
 #if defined(PERCALE_PRODUCT_BLOCK_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef PERCALE_PRODUCT_BLOCK_INL_H
 #undef PERCALE_PRODUCT_BLOCK_INL_H
@@ -7,10 +7,10 @@
 #define PERCALE_PRODUCT_BLOCK_INL_H
 #endif
 
+#include <hwy/highway.h>
+
 #include <cstddef>
 #include <type_traits>
-
-#include <hwy/highway.h>
 
 HWY_BEFORE_NAMESPACE();
 namespace percale::cpu::HWY_NAMESPACE {
@@ -158,7 +158,8 @@ size_t pack_transposed(const T* from, size_t column_step, size_t depth, T* HWY_R
 
 /// `depth` rows of `width` columns into rows of a whole panel, zeros behind the last column.
 template <class T>
-void pack_block(const T* from, size_t depth_step, size_t column_step, size_t depth, size_t width, T* HWY_RESTRICT packed) {
+void pack_block(const T* from, size_t depth_step, size_t column_step, size_t depth, size_t width,
+                T* HWY_RESTRICT packed) {
   const hn::ScalableTag<T> d;
   size_t k = 0;
   if (width == panel<T> && column_step == 1) {

@@ -10,8 +10,8 @@
 
 namespace percale {
 
-/// The common walk over N operands: extents and strides (in elements), outermost first. Plain data, so that a CUDA kernel
-/// takes it by value. Dimensions of extent 1 are gone; neighbours that step alike in every operand are one.
+/// The common walk over N operands: extents and strides (in elements), outermost first. Plain data, so that a CUDA
+/// kernel takes it by value. Dimensions of extent 1 are gone; neighbours that step alike in every operand are one.
 template <int N>
 struct StridedWalk {
   int rank = 0;
@@ -85,7 +85,8 @@ void for_each_row(const StridedWalk<N>& walk, int64_t grain, Row&& row) {
       for (int dim = inner - 1; dim >= 0; --dim) {
         for (int operand = 0; operand < N; ++operand) offsets[operand] += walk.strides[operand][dim];
         if (++position[dim] < walk.extents[dim]) break;
-        for (int operand = 0; operand < N; ++operand) offsets[operand] -= walk.extents[dim] * walk.strides[operand][dim];
+        for (int operand = 0; operand < N; ++operand)
+          offsets[operand] -= walk.extents[dim] * walk.strides[operand][dim];
         position[dim] = 0;
       }
     }

@@ -1,5 +1,6 @@
-// Functions of vectors of f32, right for every float (infinities, NaN and zeros included), and how a loop runs over memory.
-// For a `_cpu.cpp` file, after <hwy/highway.h>: compiled once for each instruction set (CONTRIBUTING.md, "SIMD on the CPU").
+// Functions of vectors of f32, right for every float (infinities, NaN and zeros included), and how a loop runs over
+// memory. For a `_cpu.cpp` file, after <hwy/highway.h>: compiled once for each instruction set (CONTRIBUTING.md, "SIMD
+// on the CPU").
 #if defined(PERCALE_VECTOR_MATH_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef PERCALE_VECTOR_MATH_INL_H
 #undef PERCALE_VECTOR_MATH_INL_H
@@ -7,12 +8,12 @@
 #define PERCALE_VECTOR_MATH_INL_H
 #endif
 
+#include <hwy/contrib/math/math-inl.h>
+#include <hwy/highway.h>
+
 #include <cmath>
 #include <cstring>
 #include <limits>
-
-#include <hwy/contrib/math/math-inl.h>
-#include <hwy/highway.h>
 
 HWY_BEFORE_NAMESPACE();
 namespace percale::cpu::HWY_NAMESPACE {
@@ -52,7 +53,8 @@ template <class D, class V = hn::Vec<D>>
 HWY_INLINE V log(D t, V x) {
   const V infinity = hn::Set(t, std::numeric_limits<float>::infinity());
   const V positive = hn::IfThenElse(hn::Eq(x, infinity), x, hn::Log(t, x));
-  const V rest = hn::IfThenElse(hn::Eq(x, hn::Zero(t)), hn::Neg(infinity), hn::Set(t, std::numeric_limits<float>::quiet_NaN()));
+  const V rest =
+      hn::IfThenElse(hn::Eq(x, hn::Zero(t)), hn::Neg(infinity), hn::Set(t, std::numeric_limits<float>::quiet_NaN()));
   return hn::IfThenElse(hn::Gt(x, hn::Zero(t)), positive, rest);
 }
 
@@ -67,7 +69,8 @@ HWY_INLINE V sigmoid(D t, V x) {
   return hn::Div(one, hn::Add(one, exp(t, hn::Neg(x))));
 }
 
-/// Within 1 ulp: N. Juffa's two minimax polynomials (https://stackoverflow.com/a/35148199), the outer one in exp's argument.
+/// Within 1 ulp: N. Juffa's two minimax polynomials (https://stackoverflow.com/a/35148199), the outer one in exp's
+/// argument.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V erf(D t, V x) {
   const V size = hn::Min(hn::Abs(x), hn::Set(t, 4.0f)), square = hn::Mul(x, x), bounded = hn::Mul(size, size);
@@ -91,16 +94,18 @@ HWY_INLINE V erf(D t, V x) {
   return hn::IfThenElse(hn::IsNaN(x), x, value);
 }
 
-/// What a vector of numbers is to the standard normal distribution: the probability of one below, and the density there.
+/// What a vector of numbers is to the standard normal distribution: the probability of one below, and the density
+/// there.
 template <class V>
 struct Normal {
   V below, density;
 };
 
-/// The density is d = exp(-x * x / 2) / sqrt(2 pi), and the tail beyond |x| is exp(-x * x / 2) times Mills' ratio, which
-/// falls so smoothly that a polynomial of degree 8 in 0.3|x| / (1 + 0.3|x|) has it (our own fit, minimax in the relative
-/// error over [0, 13.5], 7e-8). So the tails keep their precision where 1 + erf(x) has none: relative to `below`, 3e-7
-/// above -1, 6e-7 above -3, 5e-6 down to -12.5, where most comes from rounding x * x. Beyond 13.19 the density is 0.
+/// The density is d = exp(-x * x / 2) / sqrt(2 pi), and the tail beyond |x| is exp(-x * x / 2) times Mills' ratio,
+/// which falls so smoothly that a polynomial of degree 8 in 0.3|x| / (1 + 0.3|x|) has it (our own fit, minimax in the
+/// relative error over [0, 13.5], 7e-8). So the tails keep their precision where 1 + erf(x) has none: relative to
+/// `below`, 3e-7 above -1, 6e-7 above -3, 5e-6 down to -12.5, where most comes from rounding x * x. Beyond 13.19 the
+/// density is 0.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE Normal<V> normal(D t, V x) {
   const V size = hn::Abs(x), half = hn::Mul(hn::Mul(x, x), hn::Set(t, -0.5f));
@@ -132,7 +137,8 @@ HWY_INLINE V gelu_slope(D t, V x) {
   return hn::MulAdd(x, at.density, at.below);
 }
 
-/// base to the power of exponent by exp(exponent * log(base)) in f64; zeros, infinities and NaN are left to the library.
+/// base to the power of exponent by exp(exponent * log(base)) in f64; zeros, infinities and NaN are left to the
+/// library.
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V pow(D t, V base, V exponent) {
   constexpr size_t most = HWY_MAX_BYTES / sizeof(float);
@@ -156,7 +162,8 @@ HWY_INLINE V pow(D t, V base, V exponent) {
   const V mirrored = hn::IfThenElse(odd, hn::Neg(result), result);
   const V of_negative = hn::IfThenElse(whole, mirrored, hn::Set(t, std::numeric_limits<float>::quiet_NaN()));
   result = hn::IfThenElse(hn::Lt(base, hn::Zero(t)), of_negative, result);
-  const auto plain = hn::AndNot(hn::Eq(base, hn::Zero(t)), hn::And(hn::Lt(hn::Abs(base), infinity), hn::Lt(hn::Abs(exponent), infinity)));
+  const auto plain = hn::AndNot(hn::Eq(base, hn::Zero(t)),
+                                hn::And(hn::Lt(hn::Abs(base), infinity), hn::Lt(hn::Abs(exponent), infinity)));
   if (HWY_LIKELY(hn::AllTrue(t, plain))) return result;
   HWY_ALIGN float plains[most];
   hn::Store(hn::IfThenElseZero(plain, hn::Set(t, 1.0f)), t, plains);

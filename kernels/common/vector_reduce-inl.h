@@ -7,11 +7,11 @@
 #define PERCALE_VECTOR_REDUCE_INL_H
 #endif
 
+#include <hwy/highway.h>
+
 #include <algorithm>
 #include <cstdint>
 #include <limits>
-
-#include <hwy/highway.h>
 
 HWY_BEFORE_NAMESPACE();
 namespace percale::cpu::HWY_NAMESPACE {
@@ -22,29 +22,55 @@ namespace simd {
 /// `more` where `better` or `more` is NaN, else `old`. Not Ne(more, more): Highway 1.0.3 has that false for NaN on x86.
 template <class V, class Mask>
 HWY_INLINE V taken(Mask better, V more, V old) {
-  if constexpr (hwy::IsFloat<hn::TFromV<V>>()) return hn::IfThenElse(hn::Or(better, hn::IsNaN(more)), more, old);
-  else return hn::IfThenElse(better, more, old);
+  if constexpr (hwy::IsFloat<hn::TFromV<V>>())
+    return hn::IfThenElse(hn::Or(better, hn::IsNaN(more)), more, old);
+  else
+    return hn::IfThenElse(better, more, old);
 }
 
 /// How two values become one, as vectors and as numbers; `identity` changes nothing.
 struct Sum {
-  template <class T> static constexpr T identity() { return T(0); }
-  template <class V> static HWY_INLINE V of_vectors(V total, V more) { return hn::Add(total, more); }
-  template <class T> static HWY_INLINE T of(T total, T more) { return total + more; }
+  template <class T>
+  static constexpr T identity() {
+    return T(0);
+  }
+  template <class V>
+  static HWY_INLINE V of_vectors(V total, V more) {
+    return hn::Add(total, more);
+  }
+  template <class T>
+  static HWY_INLINE T of(T total, T more) {
+    return total + more;
+  }
 };
 struct Largest {  // NaN once met stays
-  template <class T> static constexpr T identity() {
-    return std::numeric_limits<T>::has_infinity ? -std::numeric_limits<T>::infinity() : std::numeric_limits<T>::lowest();
+  template <class T>
+  static constexpr T identity() {
+    return std::numeric_limits<T>::has_infinity ? -std::numeric_limits<T>::infinity()
+                                                : std::numeric_limits<T>::lowest();
   }
-  template <class V> static HWY_INLINE V of_vectors(V largest, V more) { return taken(hn::Gt(more, largest), more, largest); }
-  template <class T> static HWY_INLINE T of(T largest, T more) { return more > largest || more != more ? more : largest; }
+  template <class V>
+  static HWY_INLINE V of_vectors(V largest, V more) {
+    return taken(hn::Gt(more, largest), more, largest);
+  }
+  template <class T>
+  static HWY_INLINE T of(T largest, T more) {
+    return more > largest || more != more ? more : largest;
+  }
 };
 struct Smallest {
-  template <class T> static constexpr T identity() {
+  template <class T>
+  static constexpr T identity() {
     return std::numeric_limits<T>::has_infinity ? std::numeric_limits<T>::infinity() : std::numeric_limits<T>::max();
   }
-  template <class V> static HWY_INLINE V of_vectors(V smallest, V more) { return taken(hn::Lt(more, smallest), more, smallest); }
-  template <class T> static HWY_INLINE T of(T smallest, T more) { return more < smallest || more != more ? more : smallest; }
+  template <class V>
+  static HWY_INLINE V of_vectors(V smallest, V more) {
+    return taken(hn::Lt(more, smallest), more, smallest);
+  }
+  template <class T>
+  static HWY_INLINE T of(T smallest, T more) {
+    return more < smallest || more != more ? more : smallest;
+  }
 };
 
 /// The lanes that elements go to by their position: 256 bytes' worth, enough to keep any processor's adders busy.
@@ -61,8 +87,8 @@ HWY_INLINE T fold_lanes(T* lanes, int64_t count) {
   return lanes[0];
 }
 
-/// body(t, in[0][i], in[1][i]) for `count` elements, combined, and written to `out` if that is not null: a sum of at most
-/// 4096 elements has no more than 64 in a lane, longer ones go on in f64. `out` may be one of the inputs.
+/// body(t, in[0][i], in[1][i]) for `count` elements, combined, and written to `out` if that is not null: a sum of at
+/// most 4096 elements has no more than 64 in a lane, longer ones go on in f64. `out` may be one of the inputs.
 template <class Combine, int operands, class Body>
 HWY_INLINE double map_reduce(const float* const* in, float* out, int64_t count, Body body) {
   constexpr int64_t own = row_lanes<float>, block = 64 * own;

@@ -137,8 +137,7 @@ void convolution(const ConvolutionShape& shape, const Tensor& x, const Tensor& w
 
 void convolution_gradients(const ConvolutionShape& shape, const Tensor& gradient, const Tensor& activated,
                            const Tensor& x, const Tensor& weight, const Conv2dGradients& out) {
-  if (activated.defined())
-    return convolution_gradients(shape, relu_gradient(gradient, activated), {}, x, weight, out);
+  if (activated.defined()) return convolution_gradients(shape, relu_gradient(gradient, activated), {}, x, weight, out);
   const Convolution problem{shape, x.dtype(), current_precision()};
   const bool in_double = x.dtype() == f64;
   if (out.bias.defined())

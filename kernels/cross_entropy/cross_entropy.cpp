@@ -46,11 +46,16 @@ Tensor arranged(const Tensor& logits) {
 CrossEntropy description_of(const Tensor& arranged, const CrossEntropyOptions& options) {
   const int64_t classes = arranged.size(1);
   const int64_t inner = classes == 1 ? 1 : arranged.stride(1);
-  return {arranged.numel() / (classes * inner), classes, inner, options.ignore_index, options.label_smoothing, options.reduction};
+  return {arranged.numel() / (classes * inner),
+          classes,
+          inner,
+          options.ignore_index,
+          options.label_smoothing,
+          options.reduction};
 }
 
-/// The same gradient made of operations, so that it has gradients of its own: upstream * (softmax(x) sum(aim) - aim), where
-/// `aim` is what a position wants of each class.
+/// The same gradient made of operations, so that it has gradients of its own: upstream * (softmax(x) sum(aim) - aim),
+/// where `aim` is what a position wants of each class.
 Tensor differentiable_gradient(const Tensor& upstream, const Tensor& logits, const Tensor& target, const Tensor& weight,
                                const Tensor& counted, const CrossEntropy& loss) {
   const Shape each_class = [&] {
@@ -62,7 +67,8 @@ Tensor differentiable_gradient(const Tensor& upstream, const Tensor& logits, con
   Tensor aim;
   {
     const NoGradGuard constant;
-    const Tensor chosen = target.unsqueeze(1), classes = arange(0, static_cast<double>(loss.classes), 1, {i64, logits.device()});
+    const Tensor chosen = target.unsqueeze(1),
+                 classes = arange(0, static_cast<double>(loss.classes), 1, {i64, logits.device()});
     aim = eq(chosen, classes.reshape(each_class)).to(compute) * (1 - loss.smoothing) +
           loss.smoothing / static_cast<double>(loss.classes);
     if (weight.defined()) {
@@ -110,11 +116,13 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& target, const CrossEntr
   const CrossEntropy description = description_of(in, options);
   const bool whole = options.reduction != Reduction::none;
   const Tensor loss = Tensor::empty(whole ? Shape{} : target.shape(), in.options());
-  const Tensor statistics = Tensor::empty({2, description.positions()}, in.options()), counted = Tensor::empty({}, in.options());
+  const Tensor statistics = Tensor::empty({2, description.positions()}, in.options()),
+               counted = Tensor::empty({}, in.options());
   if (description.positions())
     on<cpu::cross_entropy, cuda::cross_entropy>(
         in.device(), CrossEntropyForward{in, chosen, weight, loss, statistics, counted}, description);
-  else fill(loss, options.reduction == Reduction::mean ? std::numeric_limits<double>::quiet_NaN() : 0);
+  else
+    fill(loss, options.reduction == Reduction::mean ? std::numeric_limits<double>::quiet_NaN() : 0);
   // A loss under a guard of bf16 keeps its digits.
   const Tensor result = current_precision() == Precision::bf16 ? loss : loss.to(logits.dtype());
   return record(name_of_gradient(logits, options), result, {logits}, saved(logits, chosen, weight, statistics, counted),

@@ -63,9 +63,9 @@ void find_row(const Piece<float>& piece, int64_t i, Found<float>& found) {
   if (!piece.smooth) return;
   const auto below = [=](auto t, auto a, auto) HWY_ATTR { return hn::Sub(hn::Set(t, largest), a); };
   const auto weighted = [=](auto t, auto a, auto w) HWY_ATTR { return hn::Mul(w, hn::Sub(hn::Set(t, largest), a)); };
-  found.spread[i] = static_cast<float>(
-      piece.weight ? simd::map_reduce<simd::Sum, 2>(in, nullptr, piece.classes, weighted)
-                   : simd::map_reduce<simd::Sum, 1>(in, nullptr, piece.classes, below));
+  found.spread[i] =
+      static_cast<float>(piece.weight ? simd::map_reduce<simd::Sum, 2>(in, nullptr, piece.classes, weighted)
+                                      : simd::map_reduce<simd::Sum, 1>(in, nullptr, piece.classes, below));
 }
 
 template <class D>
@@ -199,8 +199,12 @@ void for_each_piece(const Tensor& logits, const Tensor& weight, const CrossEntro
     for (int64_t k = begin; k < end; ++k) {
       const int64_t first = k % strips * strip, line = k / strips;
       const int64_t offset = loss.inner == 1 ? first * loss.classes : line * loss.classes * loss.inner + first;
-      const Piece<T> piece{logits.data<T>() + offset, weight.defined() ? weight.data<T>() : nullptr,
-                           std::min(strip, width - first), loss.classes, loss.inner, loss.smoothing > 0};
+      const Piece<T> piece{logits.data<T>() + offset,
+                           weight.defined() ? weight.data<T>() : nullptr,
+                           std::min(strip, width - first),
+                           loss.classes,
+                           loss.inner,
+                           loss.smoothing > 0};
       body(piece, line * width + first, offset, k);
     }
   });
@@ -224,27 +228,30 @@ void forward_as(const CrossEntropyForward& tensors, const CrossEntropy& loss) {
   }
   const double share = loss.smoothing / static_cast<double>(loss.classes);
   const auto find_floats = HWY_DYNAMIC_DISPATCH(find);
-  for_each_piece<T>(tensors.logits, tensors.weight, loss, [&](const Piece<T>& piece, int64_t first, int64_t, int64_t number) {
-    Found<T> found{statistics + first, statistics + positions + first, {}};
-    if constexpr (std::is_same_v<T, float>) find_floats(piece, found);
-    else find_doubles(piece, found);
-    double total = 0, counted = 0;
-    for (int64_t i = 0; i < piece.count; ++i) {
-      const int64_t chosen = target[first + i];
-      double value = 0;
-      if (chosen != loss.ignore_index) {
-        const double weight = piece.weight ? piece.weight[chosen] : 1, logarithm = found.logarithm[i];
-        const T below = found.largest[i] - piece.logits[piece.start(i) + chosen * piece.inner];
-        value = (1 - loss.smoothing) * weight * (below + logarithm);
-        if (piece.smooth) value += share * (found.spread[i] + weight_sum * logarithm);
-        counted += weight;
-      }
-      total += value;
-      if (loss.reduction == Reduction::none) losses[first + i] = static_cast<T>(value);
-    }
-    sums[2 * number] = total;
-    sums[2 * number + 1] = counted;
-  });
+  for_each_piece<T>(tensors.logits, tensors.weight, loss,
+                    [&](const Piece<T>& piece, int64_t first, int64_t, int64_t number) {
+                      Found<T> found{statistics + first, statistics + positions + first, {}};
+                      if constexpr (std::is_same_v<T, float>)
+                        find_floats(piece, found);
+                      else
+                        find_doubles(piece, found);
+                      double total = 0, counted = 0;
+                      for (int64_t i = 0; i < piece.count; ++i) {
+                        const int64_t chosen = target[first + i];
+                        double value = 0;
+                        if (chosen != loss.ignore_index) {
+                          const double weight = piece.weight ? piece.weight[chosen] : 1, logarithm = found.logarithm[i];
+                          const T below = found.largest[i] - piece.logits[piece.start(i) + chosen * piece.inner];
+                          value = (1 - loss.smoothing) * weight * (below + logarithm);
+                          if (piece.smooth) value += share * (found.spread[i] + weight_sum * logarithm);
+                          counted += weight;
+                        }
+                        total += value;
+                        if (loss.reduction == Reduction::none) losses[first + i] = static_cast<T>(value);
+                      }
+                      sums[2 * number] = total;
+                      sums[2 * number + 1] = counted;
+                    });
   if (loss.reduction == Reduction::none) return;
   double total = 0, counted = 0;
   for (int64_t k = 0; k < pieces_of(loss); ++k) total += sums[2 * k], counted += sums[2 * k + 1];
@@ -258,28 +265,32 @@ void gradient_as(const CrossEntropyBackward& tensors, const CrossEntropy& loss) 
   const auto* target = tensors.target.data<int64_t>();
   const T *upstream = tensors.gradient.data<T>(), *statistics = tensors.statistics.data<T>();
   T* result = tensors.result.data<T>();
-  const double weight_sum = tensors.weight.defined() ? *tensors.weight_sum.data<T>() : static_cast<double>(loss.classes);
+  const double weight_sum =
+      tensors.weight.defined() ? *tensors.weight_sum.data<T>() : static_cast<double>(loss.classes);
   const double share = loss.smoothing / static_cast<double>(loss.classes);
   const double divisor = loss.reduction == Reduction::mean ? *tensors.counted.data<T>() : 1;
   const auto gradient_floats = HWY_DYNAMIC_DISPATCH(gradient);
-  for_each_piece<T>(tensors.logits, tensors.weight, loss, [&](const Piece<T>& piece, int64_t first, int64_t offset, int64_t) {
-    Factors<T> factors{statistics + first, statistics + positions + first, {}, {}};
-    T hit[strip] = {};  // what the chosen class gets less
-    for (int64_t i = 0; i < piece.count; ++i) {
-      const int64_t chosen = target[first + i];
-      if (chosen == loss.ignore_index) continue;
-      const double incoming = upstream[loss.reduction == Reduction::none ? first + i : 0] / divisor;
-      const double aimed = incoming * (1 - loss.smoothing) * (piece.weight ? piece.weight[chosen] : 1);
-      hit[i] = static_cast<T>(aimed);
-      factors.spread[i] = static_cast<T>(incoming * share);
-      factors.scale[i] = static_cast<T>(aimed + incoming * share * weight_sum);
-    }
-    if constexpr (std::is_same_v<T, float>) gradient_floats(piece, factors, result + offset);
-    else gradient_doubles(piece, factors, result + offset);
-    for (int64_t i = 0; i < piece.count; ++i)
-      if (const int64_t chosen = target[first + i]; chosen != loss.ignore_index)
-        result[offset + piece.start(i) + chosen * piece.inner] -= hit[i];
-  });
+  for_each_piece<T>(
+      tensors.logits, tensors.weight, loss, [&](const Piece<T>& piece, int64_t first, int64_t offset, int64_t) {
+        Factors<T> factors{statistics + first, statistics + positions + first, {}, {}};
+        T hit[strip] = {};  // what the chosen class gets less
+        for (int64_t i = 0; i < piece.count; ++i) {
+          const int64_t chosen = target[first + i];
+          if (chosen == loss.ignore_index) continue;
+          const double incoming = upstream[loss.reduction == Reduction::none ? first + i : 0] / divisor;
+          const double aimed = incoming * (1 - loss.smoothing) * (piece.weight ? piece.weight[chosen] : 1);
+          hit[i] = static_cast<T>(aimed);
+          factors.spread[i] = static_cast<T>(incoming * share);
+          factors.scale[i] = static_cast<T>(aimed + incoming * share * weight_sum);
+        }
+        if constexpr (std::is_same_v<T, float>)
+          gradient_floats(piece, factors, result + offset);
+        else
+          gradient_doubles(piece, factors, result + offset);
+        for (int64_t i = 0; i < piece.count; ++i)
+          if (const int64_t chosen = target[first + i]; chosen != loss.ignore_index)
+            result[offset + piece.start(i) + chosen * piece.inner] -= hit[i];
+      });
 }
 
 }  // namespace
@@ -287,13 +298,17 @@ void gradient_as(const CrossEntropyBackward& tensors, const CrossEntropy& loss) 
 void cross_entropy(const CrossEntropyForward& tensors, const CrossEntropy& loss) {
   check_range("cross_entropy", class_message, tensors.target.data<int64_t>(), tensors.target.shape(), loss.classes,
               loss.ignore_index);
-  if (tensors.logits.dtype() == f64) forward_as<double>(tensors, loss);
-  else forward_as<float>(tensors, loss);
+  if (tensors.logits.dtype() == f64)
+    forward_as<double>(tensors, loss);
+  else
+    forward_as<float>(tensors, loss);
 }
 
 void cross_entropy_gradient(const CrossEntropyBackward& tensors, const CrossEntropy& loss) {
-  if (tensors.logits.dtype() == f64) gradient_as<double>(tensors, loss);
-  else gradient_as<float>(tensors, loss);
+  if (tensors.logits.dtype() == f64)
+    gradient_as<double>(tensors, loss);
+  else
+    gradient_as<float>(tensors, loss);
 }
 
 }  // namespace percale::cpu

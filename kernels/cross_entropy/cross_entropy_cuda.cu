@@ -1,5 +1,5 @@
-// Cross entropy on CUDA. Forward: some lanes, a block or a thread a position; blocks leave partial sums that a last block
-// adds in order - or one block does it all, as for a batch of 64. Backward: one thread an element.
+// Cross entropy on CUDA. Forward: some lanes, a block or a thread a position; blocks leave partial sums that a last
+// block adds in order - or one block does it all, as for a batch of 64. Backward: one thread an element.
 #include "../common/device.h"
 #include "../common/device_exponentials.h"
 #include "cross_entropy_twins.h"
@@ -15,7 +15,8 @@ struct Totals {
 };
 
 struct AddTotals {
-  template <class A> __device__ Totals<A> operator()(const Totals<A>& a, const Totals<A>& b) const {
+  template <class A>
+  __device__ Totals<A> operator()(const Totals<A>& a, const Totals<A>& b) const {
     Totals<A> both;
     both.loss = a.loss + b.loss;
     both.counted = a.counted + b.counted;
@@ -75,8 +76,10 @@ struct Forward {
     if (shape.reduction == Reduction::none) return;
     totals = block_reduce(totals, AddTotals{}, Totals<A>{}, dynamic_shared<BlockScratch<Totals<A>>>());
     if (threadIdx.x != 0) return;
-    if (gridDim.x == 1) write(totals);
-    else partial[blockIdx.x] = totals;
+    if (gridDim.x == 1)
+      write(totals);
+    else
+      partial[blockIdx.x] = totals;
   }
 };
 
@@ -88,7 +91,9 @@ constexpr size_t shared_bytes = sizeof(BlockScratch<Totals<A>>) > sizeof(BlockSc
 
 /// Positions a block of `forward_rows_kernel` takes.
 template <int group>
-constexpr int64_t rows_of_block = group == 8 ? 512 : group == warp_size ? 64 : 4;
+constexpr int64_t rows_of_block = group == 8           ? 512
+                                  : group == warp_size ? 64
+                                                       : 4;
 
 /// `group` threads a position whose logits are neighbours.
 template <int group, class A>
@@ -183,49 +188,70 @@ __global__ void backward_kernel(Backward<A> backward) {
 }
 
 template <class A>
-const A* data_or_null(const Tensor& tensor) { return tensor.defined() ? tensor.data<A>() : nullptr; }
+const A* data_or_null(const Tensor& tensor) {
+  return tensor.defined() ? tensor.data<A>() : nullptr;
+}
 
 template <class A>
 void forward_as(const CrossEntropyForward& tensors, const CrossEntropy& shape) {
   const int64_t positions = shape.positions();
-  const int64_t each = shape.inner > 1           ? threads
-                       : shape.classes <= 32     ? rows_of_block<8>
-                       : shape.classes <= 1024   ? rows_of_block<warp_size>
-                                                 : rows_of_block<threads>;
+  const int64_t each = shape.inner > 1         ? threads
+                       : shape.classes <= 32   ? rows_of_block<8>
+                       : shape.classes <= 1024 ? rows_of_block<warp_size>
+                                               : rows_of_block<threads>;
   const int64_t blocks = (positions + each - 1) / each;
   const bool several = blocks > 1 && shape.reduction != Reduction::none;
   const Tensor partial = Tensor::empty({several ? 2 * blocks : 0}, tensors.logits.options());
   const Stream stream = current_stream();
-  const Forward<A> forward{shape, tensors.logits.data<A>(), tensors.target.data<int64_t>(), data_or_null<A>(tensors.weight),
-                           tensors.loss.data<A>(), tensors.statistics.data<A>(), tensors.counted.data<A>(),
+  const Forward<A> forward{shape,
+                           tensors.logits.data<A>(),
+                           tensors.target.data<int64_t>(),
+                           data_or_null<A>(tensors.weight),
+                           tensors.loss.data<A>(),
+                           tensors.statistics.data<A>(),
+                           tensors.counted.data<A>(),
                            static_cast<Totals<A>*>(partial.data()),
                            error_reporter("cross_entropy", tensors.target.shape(), stream, class_message)};
   auto start = [&](auto kernel) { launch(kernel, blocks, threads, shared_bytes<A>, stream, forward); };
-  if (shape.inner > 1) start(forward_columns_kernel<A>);
-  else if (shape.classes <= 32) start(forward_rows_kernel<8, A>);
-  else if (shape.classes <= 1024) start(forward_rows_kernel<warp_size, A>);
-  else start(forward_rows_kernel<threads, A>);
+  if (shape.inner > 1)
+    start(forward_columns_kernel<A>);
+  else if (shape.classes <= 32)
+    start(forward_rows_kernel<8, A>);
+  else if (shape.classes <= 1024)
+    start(forward_rows_kernel<warp_size, A>);
+  else
+    start(forward_rows_kernel<threads, A>);
   if (several) launch(add_partial_kernel<A>, 1, threads, shared_bytes<A>, stream, forward, blocks);
 }
 
 template <class A>
 void backward_as(const CrossEntropyBackward& tensors, const CrossEntropy& shape) {
-  const Backward<A> backward{shape, tensors.gradient.data<A>(), tensors.logits.data<A>(), tensors.target.data<int64_t>(),
-                             data_or_null<A>(tensors.weight), data_or_null<A>(tensors.weight_sum),
-                             tensors.statistics.data<A>(), tensors.counted.data<A>(), tensors.result.data<A>()};
+  const Backward<A> backward{shape,
+                             tensors.gradient.data<A>(),
+                             tensors.logits.data<A>(),
+                             tensors.target.data<int64_t>(),
+                             data_or_null<A>(tensors.weight),
+                             data_or_null<A>(tensors.weight_sum),
+                             tensors.statistics.data<A>(),
+                             tensors.counted.data<A>(),
+                             tensors.result.data<A>()};
   launch(backward_kernel<A>, blocks_for(tensors.result.numel(), threads), threads, 0, current_stream(), backward);
 }
 
 }  // namespace
 
 void cross_entropy(const CrossEntropyForward& tensors, const CrossEntropy& loss) {
-  if (tensors.logits.dtype() == f64) forward_as<double>(tensors, loss);
-  else forward_as<float>(tensors, loss);
+  if (tensors.logits.dtype() == f64)
+    forward_as<double>(tensors, loss);
+  else
+    forward_as<float>(tensors, loss);
 }
 
 void cross_entropy_gradient(const CrossEntropyBackward& tensors, const CrossEntropy& loss) {
-  if (tensors.logits.dtype() == f64) backward_as<double>(tensors, loss);
-  else backward_as<float>(tensors, loss);
+  if (tensors.logits.dtype() == f64)
+    backward_as<double>(tensors, loss);
+  else
+    backward_as<float>(tensors, loss);
 }
 
 }  // namespace percale::cuda

@@ -17,11 +17,12 @@ namespace {
 Tensor masked(const Tensor& x, const RandomKey& key, double p) {
   Tensor out = Tensor::empty_like(x);
   const auto threshold = static_cast<uint32_t>(std::min(std::floor(p * 0x1p32), 4294967295.0));
-  if (p == 1) fill(out, 0);
-  else if (x.numel()) on<cpu::dropout, cuda::dropout>(x.device(), x, key, threshold, 1 / (1 - p), out);
-  return record("MulBackward0", out, {x}, {}, [key, p](const Tensors& gradients, const Saved&) -> Tensors {
-    return {masked(gradients[0], key, p)};
-  });
+  if (p == 1)
+    fill(out, 0);
+  else if (x.numel())
+    on<cpu::dropout, cuda::dropout>(x.device(), x, key, threshold, 1 / (1 - p), out);
+  return record("MulBackward0", out, {x}, {},
+                [key, p](const Tensors& gradients, const Saved&) -> Tensors { return {masked(gradients[0], key, p)}; });
 }
 
 }  // namespace

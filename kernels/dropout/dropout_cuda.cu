@@ -9,12 +9,14 @@ constexpr int threads = 256;
 
 template <class T>
 __device__ T masked(T value, uint32_t bits, uint32_t threshold, compute_t<T> scale) {
-  return bits >= threshold ? percale::convert_to<T>(static_cast<compute_t<T>>(value) * scale) : percale::convert_to<T>(0.0f);
+  return bits >= threshold ? percale::convert_to<T>(static_cast<compute_t<T>>(value) * scale)
+                           : percale::convert_to<T>(0.0f);
 }
 
 /// Row-major elements: a thread takes the four of a Philox block with one load and one store.
 template <class T>
-__global__ void contiguous_kernel(const T* x, RandomKey key, uint32_t threshold, compute_t<T> scale, T* out, index_t count) {
+__global__ void contiguous_kernel(const T* x, RandomKey key, uint32_t threshold, compute_t<T> scale, T* out,
+                                  index_t count) {
   const uint64_t step = key.step_now();
   for (index_t block : grid_stride(count / 4)) {
     const Philox4 bits = philox(key.seed, static_cast<uint64_t>(block), key.call, step);
@@ -29,7 +31,8 @@ __global__ void contiguous_kernel(const T* x, RandomKey key, uint32_t threshold,
 }
 
 template <class T>
-__global__ void strided_kernel(StridedLayout<2> layout, const T* x, RandomKey key, uint32_t threshold, compute_t<T> scale, T* out) {
+__global__ void strided_kernel(StridedLayout<2> layout, const T* x, RandomKey key, uint32_t threshold,
+                               compute_t<T> scale, T* out) {
   const uint64_t step = key.step_now();
   for (index_t i : grid_stride(layout.count)) {
     const Offsets<2> at = layout.offsets(i);
@@ -46,8 +49,8 @@ void dropout(const Tensor& x, const RandomKey& key, uint32_t threshold, double s
     if constexpr (sizeof(T) < 8) {  // four f64 would be more than 16 bytes
       const bool aligned = is_aligned<4>(x.data<T>()) && is_aligned<4>(out.data<T>());
       if (aligned && x.is_contiguous() && out.is_contiguous()) {
-        launch(contiguous_kernel<T>, blocks_for(count, threads, 4), threads, 0, current_stream(), x.data<T>(), key, threshold,
-               factor, out.data<T>(), count);
+        launch(contiguous_kernel<T>, blocks_for(count, threads, 4), threads, 0, current_stream(), x.data<T>(), key,
+               threshold, factor, out.data<T>(), count);
         return;
       }
     }

@@ -1,4 +1,5 @@
-// Element by element: arithmetic, comparisons and the functions of one number, with broadcasting and PyTorch's promotion.
+// Element by element: arithmetic, comparisons and the functions of one number, with broadcasting and PyTorch's
+// promotion.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +10,8 @@
 
 namespace percale {
 
-/// A C++ number as an operand. It never widens a tensor within its kind: f32 * 2.0 is f32, i64 * 2 is i64, i64 * 0.5 is f32.
+/// A C++ number as an operand. It never widens a tensor within its kind: f32 * 2.0 is f32, i64 * 2 is i64, i64 * 0.5 is
+/// f32.
 struct Number {
   double real = 0;
   int64_t integer = 0;
@@ -18,13 +20,16 @@ struct Number {
   Number() = default;
   template <class T, std::enable_if_t<std::is_arithmetic_v<T>, int> = 0>
   Number(T value) : real(static_cast<double>(value)) {
-    if constexpr (std::is_same_v<T, bool>) kind = boolean;
-    else if constexpr (std::is_integral_v<T>) kind = i64;
+    if constexpr (std::is_same_v<T, bool>)
+      kind = boolean;
+    else if constexpr (std::is_integral_v<T>)
+      kind = i64;
     if constexpr (std::is_integral_v<T>) integer = static_cast<int64_t>(value);
   }
 };
 
-/// A tensor (by reference, for the length of one call) or a number: so that `add(x, 2)`, `2 + x` and `x + y` are one function.
+/// A tensor (by reference, for the length of one call) or a number: so that `add(x, 2)`, `2 + x` and `x + y` are one
+/// function.
 class Operand {
  public:
   Operand(const Tensor& tensor) : tensor_(&tensor) {}
@@ -65,11 +70,12 @@ enum class GeluApproximation { none, tanh };
 /// approximation x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3))).
 Tensor gelu(const Tensor& x, GeluApproximation approximate = GeluApproximation::none);
 
-/// min(max(x, low), high), either of which may be absent. NaN stays NaN. The gradient passes strictly between the bounds.
+/// min(max(x, low), high), either of which may be absent. NaN stays NaN. The gradient passes strictly between the
+/// bounds.
 Tensor clamp(const Tensor& x, std::optional<Number> min, std::optional<Number> max = {});
 
-// Functions of two numbers. Shapes broadcast; dtypes are promoted as PyTorch's are; the output has the stride order of the
-// first operand that has its shape. At least one operand is a tensor.
+// Functions of two numbers. Shapes broadcast; dtypes are promoted as PyTorch's are; the output has the stride order of
+// the first operand that has its shape. At least one operand is a tensor.
 Tensor add(const Operand& a, const Operand& b);
 Tensor sub(const Operand& a, const Operand& b);
 Tensor mul(const Operand& a, const Operand& b);
@@ -105,8 +111,9 @@ inline Tensor operator<=(const Operand& a, const Operand& b) { return le(a, b); 
 inline Tensor operator>(const Operand& a, const Operand& b) { return gt(a, b); }
 inline Tensor operator>=(const Operand& a, const Operand& b) { return ge(a, b); }
 
-// In place: `target`'s memory is written, its shape and dtype stay. An error where broadcasting would make it larger or its
-// kind (bool, integer, real) cannot hold the result, and for a leaf that requires its gradient while history is recorded.
+// In place: `target`'s memory is written, its shape and dtype stay. An error where broadcasting would make it larger or
+// its kind (bool, integer, real) cannot hold the result, and for a leaf that requires its gradient while history is
+// recorded.
 const Tensor& operator+=(const Tensor& target, const Operand& operand);
 const Tensor& operator-=(const Tensor& target, const Operand& operand);
 const Tensor& operator*=(const Tensor& target, const Operand& operand);

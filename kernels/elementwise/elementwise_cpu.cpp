@@ -39,13 +39,13 @@ HWY_INLINE V clamped(D, V a, V low, V high) {
   return hn::IfThenElse(hn::Gt(raised, high), high, raised);
 }
 
-#define NUMERIC(name, operands, scalar, vector)                                                                         \
-  struct name##_body {                                                                                                  \
-    template <class D, class V>                                                                                         \
-    HWY_INLINE V operator()([[maybe_unused]] D t, [[maybe_unused]] V a, [[maybe_unused]] V b, [[maybe_unused]] V c,     \
-                            [[maybe_unused]] V d) const {                                                               \
-      return vector;                                                                                                    \
-    }                                                                                                                   \
+#define NUMERIC(name, operands, scalar, vector)                                                                     \
+  struct name##_body {                                                                                              \
+    template <class D, class V>                                                                                     \
+    HWY_INLINE V operator()([[maybe_unused]] D t, [[maybe_unused]] V a, [[maybe_unused]] V b, [[maybe_unused]] V c, \
+                            [[maybe_unused]] V d) const {                                                           \
+      return vector;                                                                                                \
+    }                                                                                                               \
   };
 #define REAL NUMERIC
 #include "elementwise_table.inc"
@@ -54,7 +54,8 @@ HWY_INLINE V clamped(D, V a, V low, V high) {
 void apply_floats(Function function, const float* const* in, float* out, size_t count) {
   switch (function) {
 #define NUMERIC(name, operands, scalar, vector) \
-  case Function::name: return for_each_vector<operands>(in, out, count, name##_body{});
+  case Function::name:                          \
+    return for_each_vector<operands>(in, out, count, name##_body{});
 #include "elementwise_table.inc"
 #undef NUMERIC
   }
@@ -65,7 +66,8 @@ HWY_INLINE void for_each_scalar(const T* const* in, T* out, size_t count) {
   constexpr int operands = elementwise::operands_of(function);
   for (size_t i = 0; i < count; ++i) {
     const T a = in[0][i];
-    out[i] = Apply<function>::to(a, operands > 1 ? in[operands > 1 ? 1 : 0][i] : a, operands > 2 ? in[operands > 2 ? 2 : 0][i] : a,
+    out[i] = Apply<function>::to(a, operands > 1 ? in[operands > 1 ? 1 : 0][i] : a,
+                                 operands > 2 ? in[operands > 2 ? 2 : 0][i] : a,
                                  operands > 3 ? in[operands > 3 ? 3 : 0][i] : a);
   }
 }
@@ -73,7 +75,8 @@ HWY_INLINE void for_each_scalar(const T* const* in, T* out, size_t count) {
 void apply_doubles(Function function, const double* const* in, double* out, size_t count) {
   switch (function) {
 #define NUMERIC(name, operands, scalar, vector) \
-  case Function::name: return for_each_scalar<Function::name>(in, out, count);
+  case Function::name:                          \
+    return for_each_scalar<Function::name>(in, out, count);
 #include "elementwise_table.inc"
 #undef NUMERIC
 #undef REAL
@@ -83,12 +86,14 @@ void apply_doubles(Function function, const double* const* in, double* out, size
 void apply_integers(Function function, const int64_t* const* in, int64_t* out, size_t count) {
   switch (function) {
 #define NUMERIC(name, operands, scalar, vector) \
-  case Function::name: return for_each_scalar<Function::name>(in, out, count);
+  case Function::name:                          \
+    return for_each_scalar<Function::name>(in, out, count);
 #define REAL(name, operands, scalar, vector)
 #include "elementwise_table.inc"
 #undef NUMERIC
 #undef REAL
-    default: return;  // functions of reals: their operands were converted
+    default:
+      return;  // functions of reals: their operands were converted
   }
 }
 
@@ -111,7 +116,8 @@ constexpr int64_t grain = 16384;
 constexpr int64_t block = 1024;
 using Walk = StridedWalk<max_operands + 1>;
 
-/// Calls `row(offset, step, first, count)` for the runs of `operand` between elements begin and begin + count of the walk.
+/// Calls `row(offset, step, first, count)` for the runs of `operand` between elements begin and begin + count of the
+/// walk.
 template <class Row>
 void for_rows(const Walk& walk, int operand, int64_t begin, int64_t count, Row row) {
   if (walk.rank == 0) return row(int64_t{0}, int64_t{0}, int64_t{0}, count);
@@ -139,10 +145,13 @@ void for_rows(const Walk& walk, int operand, int64_t begin, int64_t count, Row r
 
 template <class From, class To>
 void convert_row(const From* from, int64_t from_step, To* to, int64_t to_step, int64_t count) {
-  constexpr bool widens = std::is_same_v<To, float> && sizeof(From) == 2, narrows = std::is_same_v<From, float> && sizeof(To) == 2;
+  constexpr bool widens = std::is_same_v<To, float> && sizeof(From) == 2,
+                 narrows = std::is_same_v<From, float> && sizeof(To) == 2;
   if (from_step == 1 && to_step == 1) {
-    if constexpr (widens) floats_of(from, to, static_cast<size_t>(count));
-    else if constexpr (narrows) rounded_floats(from, to, static_cast<size_t>(count));
+    if constexpr (widens)
+      floats_of(from, to, static_cast<size_t>(count));
+    else if constexpr (narrows)
+      rounded_floats(from, to, static_cast<size_t>(count));
     else
       for (int64_t i = 0; i < count; ++i) to[i] = convert_to<To>(from[i]);
   } else if (from_step == 0 && to_step == 1) {
@@ -215,15 +224,19 @@ void apply_as(Function function, std::span<const Source> sources, const Tensor& 
     for (int k = 0; k < operands; ++k) {
       in[k] = buffers[k];
       if (ways[k] != Way::constant) continue;
-      if (sources[k].tensor) gather(walk, k + 1, *sources[k].tensor, begin, 1, buffers[k]);
-      else buffers[k][0] = std::is_integral_v<T> ? static_cast<T>(sources[k].integer) : static_cast<T>(sources[k].real);
+      if (sources[k].tensor)
+        gather(walk, k + 1, *sources[k].tensor, begin, 1, buffers[k]);
+      else
+        buffers[k][0] = std::is_integral_v<T> ? static_cast<T>(sources[k].integer) : static_cast<T>(sources[k].real);
       std::fill_n(buffers[k] + 1, most - 1, buffers[k][0]);
     }
     for (int64_t at = begin; at < end; at += most) {
       const int64_t count = std::min(most, end - at);
       for (int k = 0; k < operands; ++k) {
-        if (ways[k] == Way::direct) in[k] = sources[k].tensor->data<T>() + at;
-        else if (ways[k] == Way::buffered) gather(walk, k + 1, *sources[k].tensor, at, count, buffers[k]);
+        if (ways[k] == Way::direct)
+          in[k] = sources[k].tensor->data<T>() + at;
+        else if (ways[k] == Way::buffered)
+          gather(walk, k + 1, *sources[k].tensor, at, count, buffers[k]);
       }
       const bool direct = ways[max_operands] == Way::direct;
       run(function, in, direct ? out.data<T>() + at : buffers[max_operands], static_cast<size_t>(count));
@@ -235,9 +248,12 @@ void apply_as(Function function, std::span<const Source> sources, const Tensor& 
 }  // namespace
 
 void elementwise(Function function, DType dtype, std::span<const Source> sources, const Tensor& out, bool) {
-  if (dtype == f64) apply_as<double>(function, sources, out, HWY_DYNAMIC_DISPATCH(apply_doubles));
-  else if (is_floating(dtype)) apply_as<float>(function, sources, out, HWY_DYNAMIC_DISPATCH(apply_floats));
-  else apply_as<int64_t>(function, sources, out, HWY_DYNAMIC_DISPATCH(apply_integers));
+  if (dtype == f64)
+    apply_as<double>(function, sources, out, HWY_DYNAMIC_DISPATCH(apply_doubles));
+  else if (is_floating(dtype))
+    apply_as<float>(function, sources, out, HWY_DYNAMIC_DISPATCH(apply_floats));
+  else
+    apply_as<int64_t>(function, sources, out, HWY_DYNAMIC_DISPATCH(apply_integers));
 }
 
 }  // namespace percale::cpu

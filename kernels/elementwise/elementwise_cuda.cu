@@ -1,4 +1,5 @@
-// CUDA's elementwise functions: 16 bytes a thread where every operand is dense and of the output's dtype, else one by one.
+// CUDA's elementwise functions: 16 bytes a thread where every operand is dense and of the output's dtype, else one by
+// one.
 #include "../common/convert.h"
 #include "../common/device.h"
 #include "elementwise_scalar.h"
@@ -15,7 +16,8 @@ using elementwise::Source;
 
 constexpr int threads = 256;
 
-// --- dense: a kernel a function, for f32, f16 and bf16 ----------------------------------------------------------------
+// --- dense: a kernel a function, for f32, f16 and bf16
+// ----------------------------------------------------------------
 
 /// An operand is elements, or where `in` is null a number.
 template <class T>
@@ -60,7 +62,8 @@ template <class T>
 void launch_dense(Function function, const DenseArguments<T>& arguments) {
   switch (function) {
 #define NUMERIC(name, operands, scalar, vector) \
-  case Function::name: return launch_dense<Function::name>(arguments);
+  case Function::name:                          \
+    return launch_dense<Function::name>(arguments);
 #define REAL NUMERIC
 #include "elementwise_table.inc"
 #undef NUMERIC
@@ -87,7 +90,8 @@ bool try_dense(Function function, std::span<const Source> sources, const Tensor&
   return true;
 }
 
-// --- any strides, any dtypes: a kernel a type of computation ----------------------------------------------------------
+// --- any strides, any dtypes: a kernel a type of computation
+// ----------------------------------------------------------
 
 struct AnyOperand {
   void* data;  ///< null for a number
@@ -106,14 +110,22 @@ struct AnyArguments {
 template <class C>
 __device__ C load_any(const AnyOperand& operand, int64_t offset) {
   switch (operand.dtype) {
-    case f32: return percale::convert_to<C>(static_cast<const float*>(operand.data)[offset]);
-    case f64: return percale::convert_to<C>(static_cast<const double*>(operand.data)[offset]);
-    case f16: return percale::convert_to<C>(static_cast<const half*>(operand.data)[offset]);
-    case bf16: return percale::convert_to<C>(static_cast<const bfloat16*>(operand.data)[offset]);
-    case i64: return percale::convert_to<C>(static_cast<const int64_t*>(operand.data)[offset]);
-    case i32: return percale::convert_to<C>(static_cast<const int32_t*>(operand.data)[offset]);
-    case u8: return percale::convert_to<C>(static_cast<const uint8_t*>(operand.data)[offset]);
-    case boolean: break;
+    case f32:
+      return percale::convert_to<C>(static_cast<const float*>(operand.data)[offset]);
+    case f64:
+      return percale::convert_to<C>(static_cast<const double*>(operand.data)[offset]);
+    case f16:
+      return percale::convert_to<C>(static_cast<const half*>(operand.data)[offset]);
+    case bf16:
+      return percale::convert_to<C>(static_cast<const bfloat16*>(operand.data)[offset]);
+    case i64:
+      return percale::convert_to<C>(static_cast<const int64_t*>(operand.data)[offset]);
+    case i32:
+      return percale::convert_to<C>(static_cast<const int32_t*>(operand.data)[offset]);
+    case u8:
+      return percale::convert_to<C>(static_cast<const uint8_t*>(operand.data)[offset]);
+    case boolean:
+      break;
   }
   return percale::convert_to<C>(static_cast<const bool*>(operand.data)[offset]);
 }
@@ -121,14 +133,30 @@ __device__ C load_any(const AnyOperand& operand, int64_t offset) {
 template <class C>
 __device__ void store_any(const AnyOperand& operand, int64_t offset, C value) {
   switch (operand.dtype) {
-    case f32: static_cast<float*>(operand.data)[offset] = percale::convert_to<float>(value); return;
-    case f64: static_cast<double*>(operand.data)[offset] = percale::convert_to<double>(value); return;
-    case f16: static_cast<half*>(operand.data)[offset] = percale::convert_to<half>(value); return;
-    case bf16: static_cast<bfloat16*>(operand.data)[offset] = percale::convert_to<bfloat16>(value); return;
-    case i64: static_cast<int64_t*>(operand.data)[offset] = percale::convert_to<int64_t>(value); return;
-    case i32: static_cast<int32_t*>(operand.data)[offset] = percale::convert_to<int32_t>(value); return;
-    case u8: static_cast<uint8_t*>(operand.data)[offset] = percale::convert_to<uint8_t>(value); return;
-    case boolean: static_cast<bool*>(operand.data)[offset] = percale::convert_to<bool>(value); return;
+    case f32:
+      static_cast<float*>(operand.data)[offset] = percale::convert_to<float>(value);
+      return;
+    case f64:
+      static_cast<double*>(operand.data)[offset] = percale::convert_to<double>(value);
+      return;
+    case f16:
+      static_cast<half*>(operand.data)[offset] = percale::convert_to<half>(value);
+      return;
+    case bf16:
+      static_cast<bfloat16*>(operand.data)[offset] = percale::convert_to<bfloat16>(value);
+      return;
+    case i64:
+      static_cast<int64_t*>(operand.data)[offset] = percale::convert_to<int64_t>(value);
+      return;
+    case i32:
+      static_cast<int32_t*>(operand.data)[offset] = percale::convert_to<int32_t>(value);
+      return;
+    case u8:
+      static_cast<uint8_t*>(operand.data)[offset] = percale::convert_to<uint8_t>(value);
+      return;
+    case boolean:
+      static_cast<bool*>(operand.data)[offset] = percale::convert_to<bool>(value);
+      return;
   }
 }
 
@@ -136,11 +164,14 @@ template <class C>
 __device__ C apply_any(Function function, const C (&values)[max_operands]) {
   switch (function) {
 #define NUMERIC(name, operands, scalar, vector) \
-  case Function::name: return Apply<Function::name>::to(values[0], values[1], values[2], values[3]);
-#define REAL(name, operands, scalar, vector)                                                            \
-  case Function::name:                                                                                  \
-    if constexpr (std::is_integral_v<C>) return C(0);                                                   \
-    else return Apply<Function::name>::to(values[0], values[1], values[2], values[3]);
+  case Function::name:                          \
+    return Apply<Function::name>::to(values[0], values[1], values[2], values[3]);
+#define REAL(name, operands, scalar, vector) \
+  case Function::name:                       \
+    if constexpr (std::is_integral_v<C>)     \
+      return C(0);                           \
+    else                                     \
+      return Apply<Function::name>::to(values[0], values[1], values[2], values[3]);
 #include "elementwise_table.inc"
 #undef NUMERIC
 #undef REAL
@@ -156,8 +187,10 @@ __global__ void any_kernel(Function function, AnyArguments arguments) {
     C values[max_operands] = {};
     for (int k = 0; k < arguments.operands; ++k) {
       const AnyOperand& operand = arguments.in[k];
-      if (operand.data) values[k] = load_any<C>(operand, at[k + 1]);
-      else values[k] = std::is_integral_v<C> ? static_cast<C>(operand.integer) : static_cast<C>(operand.real);
+      if (operand.data)
+        values[k] = load_any<C>(operand, at[k + 1]);
+      else
+        values[k] = std::is_integral_v<C> ? static_cast<C>(operand.integer) : static_cast<C>(operand.real);
     }
     store_any(arguments.out, at[0], apply_any(function, values));
   }
@@ -191,9 +224,12 @@ void elementwise(Function function, DType dtype, std::span<const Source> sources
   }
   const AnyArguments arguments = any_arguments(sources, out, error);
   const unsigned blocks = blocks_for(out.numel(), threads);
-  if (dtype == f64) launch(any_kernel<double>, blocks, threads, 0, current_stream(), function, arguments);
-  else if (is_floating(dtype)) launch(any_kernel<float>, blocks, threads, 0, current_stream(), function, arguments);
-  else launch(any_kernel<int64_t>, blocks, threads, 0, current_stream(), function, arguments);
+  if (dtype == f64)
+    launch(any_kernel<double>, blocks, threads, 0, current_stream(), function, arguments);
+  else if (is_floating(dtype))
+    launch(any_kernel<float>, blocks, threads, 0, current_stream(), function, arguments);
+  else
+    launch(any_kernel<int64_t>, blocks, threads, 0, current_stream(), function, arguments);
 }
 
 }  // namespace percale::cuda

@@ -43,14 +43,15 @@ struct Source {
 }  // namespace percale::elementwise
 
 namespace percale {
-/// The gradient of relu by its result y: `gradient`, but 0 where y <= 0. Differentiable by `gradient`. For families with a
-/// ReLU fused in.
+/// The gradient of relu by its result y: `gradient`, but 0 where y <= 0. Differentiable by `gradient`. For families
+/// with a ReLU fused in.
 Tensor relu_gradient(const Tensor& gradient, const Tensor& y);
 }  // namespace percale
 
 namespace percale::cpu {
-/// out = function(sources...), each converted to `dtype` first: what they were promoted to. The 16-bit ones are computed in
-/// f32, bool and the integers in i64. `in_place`: `out` is lasting state, left alone once an operation has met a bad index.
+/// out = function(sources...), each converted to `dtype` first: what they were promoted to. The 16-bit ones are
+/// computed in f32, bool and the integers in i64. `in_place`: `out` is lasting state, left alone once an operation has
+/// met a bad index.
 void elementwise(elementwise::Function function, DType dtype, std::span<const elementwise::Source> sources,
                  const Tensor& out, bool in_place);
 }  // namespace percale::cpu

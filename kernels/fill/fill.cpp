@@ -18,7 +18,8 @@ void copy_across(const Tensor& source, const Tensor& target) {
     const bool same_order = source.is_dense() && source.strides() == target.strides();
     const Tensor from = same_order ? source : source.detach().contiguous();
     const bool direct = target.is_dense() && target.dtype() == from.dtype() && from.strides() == target.strides();
-    const Tensor to = direct ? target : Tensor::empty_strided(from.shape(), from.strides(), {from.dtype(), target.device()});
+    const Tensor to =
+        direct ? target : Tensor::empty_strided(from.shape(), from.strides(), {from.dtype(), target.device()});
     const auto kind = source.device().is_cpu() ? cuda::CopyKind::host_to_device : cuda::CopyKind::device_to_host;
     const size_t bytes = static_cast<size_t>(from.numel()) * size_of(from.dtype());
     cuda::copy_async(to.data(), from.data(), bytes, kind, cuda::current_stream());
@@ -60,10 +61,9 @@ Tensor cast(const Tensor& source, DType dtype) {
   const Operation operation{"cast"};
   Tensor result = Tensor::empty_like(source, dtype);
   copy(source, result);
-  return record("ToCopyBackward0", result, {source}, {},
-                [from = source.dtype()](const Tensors& gradients, const Saved&) -> Tensors {
-                  return {gradients[0].to(from)};
-                });
+  return record(
+      "ToCopyBackward0", result, {source}, {},
+      [from = source.dtype()](const Tensors& gradients, const Saved&) -> Tensors { return {gradients[0].to(from)}; });
 }
 
 Tensor full(const Shape& shape, double value, TensorOptions options) {
@@ -94,8 +94,10 @@ Tensor arange(double start, double end, double step, TensorOptions options) {
   Tensor result = Tensor::empty({count}, {is_floating(options.dtype) ? f64 : i64, cpu_device});
   for (int64_t i = 0; i < count; ++i) {
     const double value = start + static_cast<double>(i) * step;
-    if (is_floating(options.dtype)) result.data<double>()[i] = value;
-    else result.data<int64_t>()[i] = static_cast<int64_t>(value);
+    if (is_floating(options.dtype))
+      result.data<double>()[i] = value;
+    else
+      result.data<int64_t>()[i] = static_cast<int64_t>(value);
   }
   return result.to(options.dtype).to(options.device);
 }
@@ -115,7 +117,8 @@ Tensor tensor(std::initializer_list<std::initializer_list<float>> rows, Device d
   std::vector<float> values;
   const auto columns = static_cast<int64_t>(rows.size() ? rows.begin()->size() : 0);
   for (const auto& row : rows) {
-    require(static_cast<int64_t>(row.size()) == columns, "tensor", "rows of {} and of {} elements", columns, row.size());
+    require(static_cast<int64_t>(row.size()) == columns, "tensor", "rows of {} and of {} elements", columns,
+            row.size());
     values.insert(values.end(), row.begin(), row.end());
   }
   return from_vector(values, {static_cast<int64_t>(rows.size()), columns}, device);

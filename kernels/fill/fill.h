@@ -35,8 +35,8 @@ Tensor tensor(std::initializer_list<std::initializer_list<float>> rows, Device d
 /// The elements of a vector.
 template <class T>
 Tensor from_vector(const std::vector<T>& values, const Shape& shape, Device device = cpu_device) {
-  require(shape.numel() == static_cast<int64_t>(values.size()), "from_vector", "shape {} does not hold {} values", shape,
-          values.size());
+  require(shape.numel() == static_cast<int64_t>(values.size()), "from_vector", "shape {} does not hold {} values",
+          shape, values.size());
   Tensor result = Tensor::empty(shape, {dtype_of<T>, cpu_device});
   std::copy(values.begin(), values.end(), result.data<T>());
   return result.to(device);

@@ -22,7 +22,8 @@ void fill_row(T* target, int64_t step, int64_t count, T value) {
 template <class From, class To>
 void copy_row(const From* source, int64_t from_step, To* target, int64_t to_step, int64_t count) {
   if (from_step == 1 && to_step == 1) {
-    if constexpr (std::is_same_v<To, float> && sizeof(From) == 2) floats_of(source, target, static_cast<size_t>(count));
+    if constexpr (std::is_same_v<To, float> && sizeof(From) == 2)
+      floats_of(source, target, static_cast<size_t>(count));
     else if constexpr (std::is_same_v<From, float> && sizeof(To) == 2)
       rounded_floats(source, target, static_cast<size_t>(count));
     else

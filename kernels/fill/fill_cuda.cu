@@ -65,8 +65,10 @@ __global__ void add_into_strided_kernel(StridedLayout<2> layout, T* target, cons
 /// Calls `body.operator()<vector>()` with 16 bytes' worth of elements if that fits every address, else with 1.
 template <class T, class Body, class... Addresses>
 void with_vector(int64_t count, Body body, const Addresses*... addresses) {
-  if (widest_vector<T>(count, addresses...) == wide<T>) body.template operator()<wide<T>>();
-  else body.template operator()<1>();
+  if (widest_vector<T>(count, addresses...) == wide<T>)
+    body.template operator()<wide<T>>();
+  else
+    body.template operator()<1>();
 }
 
 }  // namespace
@@ -78,10 +80,13 @@ void fill(const Tensor& target, double value) {
     T* data = target.data<T>();
     const T converted = percale::convert_to<T>(value);
     if (dense) {
-      with_vector<T>(count, [&]<int vector>() {
-        launch(fill_dense_kernel<vector, T>, blocks_for(count, threads, vector), threads, 0, current_stream(), data,
-               converted, count);
-      }, data);
+      with_vector<T>(
+          count,
+          [&]<int vector>() {
+            launch(fill_dense_kernel<vector, T>, blocks_for(count, threads, vector), threads, 0, current_stream(), data,
+                   converted, count);
+          },
+          data);
     } else {
       launch(fill_strided_kernel<T>, blocks_for(count, threads), threads, 0, current_stream(),
              strided_layout(target.shape(), target.strides()), data, converted);
@@ -105,7 +110,8 @@ void copy(const Tensor& source, const Tensor& target) {
                current_stream(), source.data<From>(), target.data<To>(), count);
       } else {
         launch(copy_strided_kernel<From, To>, blocks_for(count, threads), threads, 0, current_stream(),
-               strided_layout(target.shape(), target.strides(), source.strides()), source.data<From>(), target.data<To>());
+               strided_layout(target.shape(), target.strides(), source.strides()), source.data<From>(),
+               target.data<To>());
       }
     });
   });
@@ -118,10 +124,13 @@ void add_into(const Tensor& target, const Tensor& addend) {
     T* sum = target.data<T>();
     const T* more = addend.data<T>();
     if (dense) {
-      with_vector<T>(count, [&]<int vector>() {
-        launch(add_into_dense_kernel<vector, T>, blocks_for(count, threads, vector), threads, 0, current_stream(), sum,
-               more, count, error_record());
-      }, sum, more);
+      with_vector<T>(
+          count,
+          [&]<int vector>() {
+            launch(add_into_dense_kernel<vector, T>, blocks_for(count, threads, vector), threads, 0, current_stream(),
+                   sum, more, count, error_record());
+          },
+          sum, more);
     } else {
       launch(add_into_strided_kernel<T>, blocks_for(count, threads), threads, 0, current_stream(),
              strided_layout(target.shape(), target.strides(), addend.strides()), sum, more, error_record());

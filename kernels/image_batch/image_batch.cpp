@@ -6,7 +6,8 @@
 
 namespace percale {
 
-Tensor image_batch(const Tensor& images, const Tensor& rows, const std::vector<double>& mean, const std::vector<double>& std) {
+Tensor image_batch(const Tensor& images, const Tensor& rows, const std::vector<double>& mean,
+                   const std::vector<double>& std) {
   const Operation operation{"image_batch"};
   require(images.rank() == 4 && images.dtype() == u8 && images.is_contiguous(), "image_batch",
           "images must be contiguous u8 [count, C, H, W], got {} of {}", images.shape(), images.dtype());
@@ -25,8 +26,10 @@ Tensor image_batch(const Tensor& images, const Tensor& rows, const std::vector<d
     normalization.std[c] = static_cast<float>(std.size() == 1 ? std[0] : std[c]);
     require(normalization.std[c] != 0, "image_batch", "the deviation of channel {} is zero", c);
   }
-  require(images.size(0) > 0 || rows.numel() == 0, "image_batch", "there are no images to take {} rows of", rows.numel());
-  Tensor batch = Tensor::empty_channels_last({rows.numel(), channels, images.size(2), images.size(3)}, {f32, images.device()});
+  require(images.size(0) > 0 || rows.numel() == 0, "image_batch", "there are no images to take {} rows of",
+          rows.numel());
+  Tensor batch =
+      Tensor::empty_channels_last({rows.numel(), channels, images.size(2), images.size(3)}, {f32, images.device()});
   if (batch.numel())
     on<cpu::image_batch, cuda::image_batch>(images.device(), images, rows.contiguous(), normalization, batch);
   return batch;

@@ -8,8 +8,9 @@ constexpr int threads = 256, per_thread = 4;  // four floats are one store of 16
 
 /// Block (image, piece): elements of the output in memory order, pixel by pixel, `width` a thread.
 template <int width, class Index>
-__global__ void image_batch_kernel(const uint8_t* images, const Index* rows, index_t count, index_t channels, index_t pixels,
-                                   ImageNormalization normalization, float* batch, ErrorReporter reporter) {
+__global__ void image_batch_kernel(const uint8_t* images, const Index* rows, index_t count, index_t channels,
+                                   index_t pixels, ImageNormalization normalization, float* batch,
+                                   ErrorReporter reporter) {
   const index_t image = blockIdx.x, length = channels * pixels;
   index_t row = static_cast<index_t>(rows[image]);
   if (row < 0 || row >= count) {
@@ -44,16 +45,19 @@ void run(const Tensor& images, const Tensor& rows, const ImageNormalization& nor
   const bool is_wide = length % per_thread == 0 && is_aligned<per_thread>(bytes) && is_aligned<per_thread>(out);
   const int64_t pieces = (length + threads * per_thread - 1) / (threads * per_thread);
   const dim3 grid(static_cast<unsigned>(rows.numel()), static_cast<unsigned>(std::min<int64_t>(pieces, 64)));
-  launch(is_wide ? image_batch_kernel<per_thread, Index> : image_batch_kernel<1, Index>, grid, threads, 0, current_stream(),
-         bytes, rows.data<Index>(), images.size(0), channels, pixels, normalization, out,
+  launch(is_wide ? image_batch_kernel<per_thread, Index> : image_batch_kernel<1, Index>, grid, threads, 0,
+         current_stream(), bytes, rows.data<Index>(), images.size(0), channels, pixels, normalization, out,
          error_reporter("image_batch", rows.shape(), current_stream(), image_row_message));
 }
 
 }  // namespace
 
-void image_batch(const Tensor& images, const Tensor& rows, const ImageNormalization& normalization, const Tensor& batch) {
-  if (rows.dtype() == i64) run<int64_t>(images, rows, normalization, batch);
-  else run<int32_t>(images, rows, normalization, batch);
+void image_batch(const Tensor& images, const Tensor& rows, const ImageNormalization& normalization,
+                 const Tensor& batch) {
+  if (rows.dtype() == i64)
+    run<int64_t>(images, rows, normalization, batch);
+  else
+    run<int32_t>(images, rows, normalization, batch);
 }
 
 }  // namespace percale::cuda

@@ -16,13 +16,16 @@ struct ImageNormalization {
   }
 };
 
-inline constexpr const char* image_row_message = "row {value} at position {position} is out of range for {bound} images";
+inline constexpr const char* image_row_message =
+    "row {value} at position {position} is out of range for {bound} images";
 
 namespace cpu {
-void image_batch(const Tensor& images, const Tensor& rows, const ImageNormalization& normalization, const Tensor& batch);
+void image_batch(const Tensor& images, const Tensor& rows, const ImageNormalization& normalization,
+                 const Tensor& batch);
 }
 namespace cuda {
-void image_batch(const Tensor& images, const Tensor& rows, const ImageNormalization& normalization, const Tensor& batch);
+void image_batch(const Tensor& images, const Tensor& rows, const ImageNormalization& normalization,
+                 const Tensor& batch);
 }
 
 }  // namespace percale

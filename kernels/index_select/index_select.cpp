@@ -33,7 +33,8 @@ Tensor scatter(const Tensor& upstream, int dim, const Tensor& index, int64_t ext
     fill(result, 0);
   } else if (result.numel()) {
     // Extents of 1 may have any stride, so that of the fresh side counts.
-    const SelectShape sizes{result.numel() / (extent * result.strides()[dim]), extent, gradient.size(dim), result.strides()[dim]};
+    const SelectShape sizes{result.numel() / (extent * result.strides()[dim]), extent, gradient.size(dim),
+                            result.strides()[dim]};
     on<cpu::index_select_gradient, cuda::index_select_gradient>(result.device(), gradient, index, result, sizes);
   }
   return record("IndexSelectBackwardBackward0", result, {upstream}, saved(index),
@@ -48,16 +49,18 @@ Tensor index_select(const Tensor& x, int64_t dim, const Tensor& index) {
   const Operation operation{"index_select"};
   require(x.rank() > 0, "index_select", "a tensor without dimensions has nothing to select from");
   const int at = wrap_dim("index_select", dim, x.rank());
-  require(index.rank() <= 1 && is_index(index.dtype()), "index_select", "index must be [count] of i64 or i32, got {} of {}",
-          index.shape(), index.dtype());
+  require(index.rank() <= 1 && is_index(index.dtype()), "index_select",
+          "index must be [count] of i64 or i32, got {} of {}", index.shape(), index.dtype());
   require_same_device("index_select", {&x, &index});
-  require(x.size(at) > 0 || index.numel() == 0, "index_select", "cannot select {} positions of a dimension of 0", index.numel());
+  require(x.size(at) > 0 || index.numel() == 0, "index_select", "cannot select {} positions of a dimension of 0",
+          index.numel());
   Shape shape = x.shape();
   shape[at] = index.numel();
   const Tensor source = dense(x), positions = index.contiguous();
   Tensor result = empty_in_order(shape, source);
   if (result.numel())
-    on<cpu::index_select, cuda::index_select>(x.device(), source, positions, result, select_shape(result, at, x.size(at)));
+    on<cpu::index_select, cuda::index_select>(x.device(), source, positions, result,
+                                              select_shape(result, at, x.size(at)));
   return record("IndexSelectBackward0", result, {x}, saved(positions),
                 [at, extent = x.size(at)](const Tensors& gradients, const Saved& saved) -> Tensors {
                   return {scatter(gradients[0], at, saved[0], extent)};

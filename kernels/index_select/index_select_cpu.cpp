@@ -15,23 +15,26 @@ constexpr int64_t grain_bytes = 128 * 1024;
 template <int64_t fixed, class Index>
 void gather(const char* from, const Index* index, char* to, const SelectShape& shape, int64_t bytes) {
   const int64_t row_bytes = fixed ? fixed : bytes;
-  parallel_for(shape.outer * shape.count, std::max<int64_t>(grain_bytes / row_bytes, 1), [&](int64_t begin, int64_t end) {
-    int64_t outer = begin / shape.count, k = begin % shape.count;
-    for (int64_t row = begin; row < end; ++row) {
-      const int64_t source = outer * shape.extent + static_cast<int64_t>(index[k]);
-      std::memcpy(to + row * row_bytes, from + source * row_bytes, static_cast<size_t>(row_bytes));
-      if (++k == shape.count) k = 0, ++outer;
-    }
-  });
+  parallel_for(shape.outer * shape.count, std::max<int64_t>(grain_bytes / row_bytes, 1),
+               [&](int64_t begin, int64_t end) {
+                 int64_t outer = begin / shape.count, k = begin % shape.count;
+                 for (int64_t row = begin; row < end; ++row) {
+                   const int64_t source = outer * shape.extent + static_cast<int64_t>(index[k]);
+                   std::memcpy(to + row * row_bytes, from + source * row_bytes, static_cast<size_t>(row_bytes));
+                   if (++k == shape.count) k = 0, ++outer;
+                 }
+               });
 }
 
-/// For each position of the dimension, where in the index it stands: `order` from starts[e] to starts[e + 1] - 1, ascending.
+/// For each position of the dimension, where in the index it stands: `order` from starts[e] to starts[e + 1] - 1,
+/// ascending.
 struct Occurrences {
   Tensor starts, order;
 
   template <class Index>
   Occurrences(const Index* index, const SelectShape& shape)
-      : starts(Tensor::empty({shape.extent + 1}, {i64, cpu_device})), order(Tensor::empty({shape.count}, {i64, cpu_device})) {
+      : starts(Tensor::empty({shape.extent + 1}, {i64, cpu_device})),
+        order(Tensor::empty({shape.count}, {i64, cpu_device})) {
     int64_t* start = starts.data<int64_t>();
     std::fill_n(start, shape.extent + 1, int64_t{0});
     for (int64_t k = 0; k < shape.count; ++k) ++start[index[k]];
@@ -78,16 +81,22 @@ void index_select(const Tensor& x, const Tensor& index, const Tensor& result, co
     const Index* positions = index.data<Index>();
     check_range("index_select", select_message, positions, index.shape(), shape.extent);
     switch (bytes) {
-      case 1: return gather<1>(from, positions, to, shape, bytes);
-      case 4: return gather<4>(from, positions, to, shape, bytes);
-      case 8: return gather<8>(from, positions, to, shape, bytes);
-      default: return gather<0>(from, positions, to, shape, bytes);
+      case 1:
+        return gather<1>(from, positions, to, shape, bytes);
+      case 4:
+        return gather<4>(from, positions, to, shape, bytes);
+      case 8:
+        return gather<8>(from, positions, to, shape, bytes);
+      default:
+        return gather<0>(from, positions, to, shape, bytes);
     }
   });
 }
 
-void index_select_gradient(const Tensor& gradient, const Tensor& index, const Tensor& result, const SelectShape& shape) {
-  const Occurrences found = index.dtype() == i64 ? Occurrences(index.data<int64_t>(), shape) : Occurrences(index.data<int32_t>(), shape);
+void index_select_gradient(const Tensor& gradient, const Tensor& index, const Tensor& result,
+                           const SelectShape& shape) {
+  const Occurrences found =
+      index.dtype() == i64 ? Occurrences(index.data<int64_t>(), shape) : Occurrences(index.data<int32_t>(), shape);
   visit_floating("index_select", result.dtype(),
                  [&]<class T>() { sum_rows(gradient.data<T>(), found, result.data<T>(), shape); });
 }

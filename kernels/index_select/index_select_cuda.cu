@@ -9,8 +9,8 @@ constexpr int threads = 256;
 
 /// Moves rows in units of `bytes`. A bad index is reported once, and position 0 read in its place.
 template <int bytes, class Index>
-__global__ void gather_kernel(const uint8_t* from, const Index* index, uint8_t* to, SelectShape shape, index_t row_units,
-                              ErrorReporter reporter) {
+__global__ void gather_kernel(const uint8_t* from, const Index* index, uint8_t* to, SelectShape shape,
+                              index_t row_units, ErrorReporter reporter) {
   for (index_t i : grid_stride(shape.outer * shape.count * row_units)) {
     const index_t row = i / row_units, unit = i % row_units, outer = row / shape.count, k = row % shape.count;
     index_t position = static_cast<index_t>(index[k]);
@@ -18,7 +18,8 @@ __global__ void gather_kernel(const uint8_t* from, const Index* index, uint8_t* 
       if (unit == 0 && outer == 0) report_bad_index(reporter, k, position, shape.extent);
       position = 0;
     }
-    store_vector(to + i * bytes, load_vector<bytes>(from + ((outer * shape.extent + position) * row_units + unit) * bytes));
+    store_vector(to + i * bytes,
+                 load_vector<bytes>(from + ((outer * shape.extent + position) * row_units + unit) * bytes));
   }
 }
 
@@ -32,7 +33,8 @@ __global__ void sum_rows_kernel(const T* gradient, const Index* index, T* result
   const index_t warps = static_cast<index_t>(gridDim.x) * (threads / warp_size);
   const index_t pieces = (shape.inner + columns_a_warp - 1) / columns_a_warp;
   const index_t tasks = shape.outer * shape.extent * pieces;
-  for (index_t task = static_cast<index_t>(blockIdx.x) * (threads / warp_size) + warp_index(); task < tasks; task += warps) {
+  for (index_t task = static_cast<index_t>(blockIdx.x) * (threads / warp_size) + warp_index(); task < tasks;
+       task += warps) {
     const index_t row = task / pieces, first = task % pieces * columns_a_warp + lane;
     const T* from = gradient + row / shape.extent * shape.count * shape.inner;
     compute_t<T> sums[per_lane] = {};
@@ -60,8 +62,8 @@ bool fits(const uint8_t* from, const uint8_t* to, int64_t row_bytes) {
 template <int bytes, class Index>
 void gather(const uint8_t* from, const Tensor& index, uint8_t* to, const SelectShape& shape, int64_t row_bytes) {
   const int64_t units = row_bytes / bytes;
-  launch(gather_kernel<bytes, Index>, blocks_for(shape.outer * shape.count * units, threads), threads, 0, current_stream(),
-         from, index.data<Index>(), to, shape, units,
+  launch(gather_kernel<bytes, Index>, blocks_for(shape.outer * shape.count * units, threads), threads, 0,
+         current_stream(), from, index.data<Index>(), to, shape, units,
          error_reporter("index_select", index.shape(), current_stream(), select_message));
 }
 
@@ -72,13 +74,17 @@ void index_select(const Tensor& x, const Tensor& index, const Tensor& result, co
   const auto* from = static_cast<const uint8_t*>(x.data());
   auto* to = static_cast<uint8_t*>(result.data());
   visit_index("index_select", index.dtype(), [&]<class Index>() {
-    if (fits<16>(from, to, row_bytes)) gather<16, Index>(from, index, to, shape, row_bytes);
-    else if (fits<4>(from, to, row_bytes)) gather<4, Index>(from, index, to, shape, row_bytes);
-    else gather<1, Index>(from, index, to, shape, row_bytes);
+    if (fits<16>(from, to, row_bytes))
+      gather<16, Index>(from, index, to, shape, row_bytes);
+    else if (fits<4>(from, to, row_bytes))
+      gather<4, Index>(from, index, to, shape, row_bytes);
+    else
+      gather<1, Index>(from, index, to, shape, row_bytes);
   });
 }
 
-void index_select_gradient(const Tensor& gradient, const Tensor& index, const Tensor& result, const SelectShape& shape) {
+void index_select_gradient(const Tensor& gradient, const Tensor& index, const Tensor& result,
+                           const SelectShape& shape) {
   const int64_t tasks = shape.outer * shape.extent * ((shape.inner + columns_a_warp - 1) / columns_a_warp);
   visit_floating("index_select", result.dtype(), [&]<class T>() {
     visit_index("index_select", index.dtype(), [&]<class Index>() {

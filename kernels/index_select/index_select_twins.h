@@ -9,7 +9,8 @@ struct SelectShape {
   int64_t outer, extent, count, inner;
 };
 
-inline constexpr const char* select_message = "index {value} at position {position} is out of range for a dimension of {bound}";
+inline constexpr const char* select_message =
+    "index {value} at position {position} is out of range for a dimension of {bound}";
 
 namespace cpu {
 void index_select(const Tensor& x, const Tensor& index, const Tensor& result, const SelectShape& shape);

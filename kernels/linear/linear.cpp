@@ -15,32 +15,37 @@
 namespace percale {
 namespace {
 
-/// {the gradient where `result` is positive, or undefined if `result` is; its sum over the rows, or undefined}: one pass.
+/// {the gradient where `result` is positive, or undefined if `result` is; its sum over the rows, or undefined}: one
+/// pass.
 Tensors masked_and_summed(const Tensor& gradient, const Tensor& result, bool sums) {
   const Tensor dense = gradient.contiguous();
   Tensors outputs(2);
   if (result.defined()) outputs[0] = Tensor::empty(dense.shape(), dense.options());
   if (sums) outputs[1] = zeros({dense.size(1)}, dense.options());
   if (dense.numel())
-    on<cpu::linear_gradient, cuda::linear_gradient>(dense.device(), LinearGradient{dense.detach(), result, outputs[0], outputs[1]});
+    on<cpu::linear_gradient, cuda::linear_gradient>(dense.device(),
+                                                    LinearGradient{dense.detach(), result, outputs[0], outputs[1]});
   // The gradient stands twice among the inputs, once for each output: the tape adds what comes back to it.
-  return record_all("LinearReluGradientBackward0", outputs, {dense, dense}, saved(result),
-                    [shape = dense.shape()](const Tensors& gradients, const Saved& saved) -> Tensors {
-                      const Tensor result = saved[0];
-                      auto returned = [&](const Tensor& upstream) {
-                        return upstream.defined() && result.defined() ? masked_and_summed(upstream, result, false)[0] : upstream;
-                      };
-                      return {returned(gradients[0]), returned(gradients[1].defined() ? gradients[1].expand(shape) : Tensor())};
-                    });
+  return record_all(
+      "LinearReluGradientBackward0", outputs, {dense, dense}, saved(result),
+      [shape = dense.shape()](const Tensors& gradients, const Saved& saved) -> Tensors {
+        const Tensor result = saved[0];
+        auto returned = [&](const Tensor& upstream) {
+          return upstream.defined() && result.defined() ? masked_and_summed(upstream, result, false)[0] : upstream;
+        };
+        return {returned(gradients[0]), returned(gradients[1].defined() ? gradients[1].expand(shape) : Tensor())};
+      });
 }
 
 /// The layer on x [rows, in]; the result is shown as `shape`.
-Tensor layer(const char* name, const Tensor& x, const Tensor& weight, const Tensor& bias, Activation activation, const Shape& shape) {
+Tensor layer(const char* name, const Tensor& x, const Tensor& weight, const Tensor& bias, Activation activation,
+             const Shape& shape) {
   const Shape whole{x.size(0), weight.size(0)};
   Tensor result = Tensor::empty(shape, x.options());
   if (result.numel()) {
     const Tensor out = Tensor::from_storage(result.storage(), whole, contiguous_strides(whole), 0, result.dtype());
-    on<cpu::linear, cuda::linear>(x.device(), LinearOperands{x, weight, bias, out, activation, should_record({weight})});
+    on<cpu::linear, cuda::linear>(x.device(),
+                                  LinearOperands{x, weight, bias, out, activation, should_record({weight})});
   }
   return record(name, result, {x, weight, bias}, saved(x, weight, activation == Activation::relu ? result : Tensor()),
                 [whole](const Tensors& gradients, const Saved& saved) -> Tensors {
@@ -63,11 +68,14 @@ const char* name_of_layer(int rank, bool bias, bool relu) {
   return bias ? "AddmmBackward0" : "MmBackward0";
 }
 
-Tensor checked_layer(const char* operation, const Tensor& x, const Tensor& weight, const Tensor& bias, Activation activation) {
+Tensor checked_layer(const char* operation, const Tensor& x, const Tensor& weight, const Tensor& bias,
+                     Activation activation) {
   // Activations may be bf16 already while parameters stay f32.
   const auto is_rounded = [](const Tensor& tensor) { return tensor.dtype() == f32 || tensor.dtype() == bf16; };
-  if (current_precision() == Precision::bf16 && is_rounded(x) && is_rounded(weight) && (x.dtype() == f32 || weight.dtype() == f32))
-    return checked_layer(operation, x.to(bf16), rounded_weight(weight), bias.defined() ? rounded_weight(bias) : bias, activation);
+  if (current_precision() == Precision::bf16 && is_rounded(x) && is_rounded(weight) &&
+      (x.dtype() == f32 || weight.dtype() == f32))
+    return checked_layer(operation, x.to(bf16), rounded_weight(weight), bias.defined() ? rounded_weight(bias) : bias,
+                         activation);
   require(x.rank() > 0, operation, "x must be [..., in], got a tensor without dimensions");
   require(weight.rank() == 2, operation, "weight must be [out, in], got {}", weight.shape());
   require(x.size(-1) == weight.size(1), operation, "x {} does not fit weight {}: {} inputs, {} expected", x.shape(),
@@ -75,13 +83,14 @@ Tensor checked_layer(const char* operation, const Tensor& x, const Tensor& weigh
   require(is_floating(x.dtype()) && x.dtype() == weight.dtype(), operation,
           "x and weight must have the same floating-point dtype, got {} and {}", x.dtype(), weight.dtype());
   if (bias.defined()) {
-    require(bias.rank() == 1 && bias.size(0) == weight.size(0), operation, "bias must be [{}], got {}", weight.size(0), bias.shape());
+    require(bias.rank() == 1 && bias.size(0) == weight.size(0), operation, "bias must be [{}], got {}", weight.size(0),
+            bias.shape());
     require(bias.dtype() == x.dtype(), operation, "bias must be {} as x, got {}", x.dtype(), bias.dtype());
   }
   require_same_device(operation, {&x, &weight, &bias});
   const bool relu = activation == Activation::relu;
-  if (current_precision() == Precision::int8 && x.dtype() == f32 && x.device().is_cpu() && x.size(-1) <= most_int8_inputs &&
-      !should_record({x, weight, bias}))
+  if (current_precision() == Precision::int8 && x.dtype() == f32 && x.device().is_cpu() &&
+      x.size(-1) <= most_int8_inputs && !should_record({x, weight, bias}))
     return linear_int8(x, quantise_rows(weight), bias, relu);
   Shape shape = x.shape();
   shape[shape.rank() - 1] = weight.size(0);

@@ -84,7 +84,8 @@ Tensor widened(const Tensor& tensor) {
 template <class T, class Pass>
 void run_gradient(const LinearGradient& operands, Pass pass) {
   const int64_t rows = operands.gradient.size(0), columns = operands.gradient.size(1);
-  const int64_t slices = (rows + rows_of_slice - 1) / rows_of_slice, across = (columns + columns_of_piece - 1) / columns_of_piece;
+  const int64_t slices = (rows + rows_of_slice - 1) / rows_of_slice,
+                across = (columns + columns_of_piece - 1) / columns_of_piece;
   auto pointer = [](const Tensor& tensor) { return tensor.defined() ? tensor.data<T>() : nullptr; };
   const T* gradient = pointer(operands.gradient);
   const T* result = pointer(operands.result);
@@ -95,9 +96,11 @@ void run_gradient(const LinearGradient& operands, Pass pass) {
   const int64_t work = std::min(rows, rows_of_slice) * columns_of_piece;
   parallel_for(slices * across, std::max<int64_t>(16384 / work, 1), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
-      const int64_t row = i / across * rows_of_slice, column = i % across * columns_of_piece, at = row * columns + column;
+      const int64_t row = i / across * rows_of_slice, column = i % across * columns_of_piece,
+                    at = row * columns + column;
       pass(gradient + at, result ? result + at : nullptr, masked ? masked + at : nullptr,
-           sums ? targets + i / across * columns + column : nullptr, static_cast<size_t>(std::min(rows - row, rows_of_slice)),
+           sums ? targets + i / across * columns + column : nullptr,
+           static_cast<size_t>(std::min(rows - row, rows_of_slice)),
            static_cast<size_t>(std::min(columns - column, columns_of_piece)), static_cast<size_t>(columns));
     }
   });
@@ -131,7 +134,8 @@ void linear(const LinearOperands& operands) {
   std::shared_ptr<Storage> packed;
   const size_t bytes = packed_bytes(product.dtype, product.depth, product.columns);
   if (as_is && bytes && !operands.weight_is_trained && product.rows >= (in_bf16 ? 1 : rows_worth_packing)) {
-    const PrimitiveKey key = PrimitiveKey("linear").add(panel_width(product.dtype)).add(weight.shape()).add(weight.strides());
+    const PrimitiveKey key =
+        PrimitiveKey("linear").add(panel_width(product.dtype)).add(weight.shape()).add(weight.strides());
     packed = packed_weights(weight, key, bytes, [&](void* target) { pack_right(product, target); });
     product.packed_right = packed->data();
   }
@@ -143,7 +147,9 @@ void linear_gradient(const LinearGradient& operands) {
   if (operands.gradient.dtype() == f32) return run_gradient<float>(operands, HWY_DYNAMIC_DISPATCH(mask_and_sum_f32));
   if (operands.gradient.dtype() == f64) return run_gradient<double>(operands, HWY_DYNAMIC_DISPATCH(mask_and_sum_f64));
   const Tensor gradient = widened(operands.gradient), result = widened(operands.result);
-  const auto wide = [](const Tensor& like) { return like.defined() ? Tensor::empty(like.shape(), {f32, cpu_device}) : Tensor(); };
+  const auto wide = [](const Tensor& like) {
+    return like.defined() ? Tensor::empty(like.shape(), {f32, cpu_device}) : Tensor();
+  };
   const Tensor masked = wide(operands.masked), sums = wide(operands.sums);
   run_gradient<float>({gradient, result, masked, sums}, HWY_DYNAMIC_DISPATCH(mask_and_sum_f32));
   if (masked.defined()) copy(masked, operands.masked);

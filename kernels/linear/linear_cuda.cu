@@ -8,7 +8,8 @@
 namespace percale::cuda {
 namespace {
 
-// --- a few rows: x and weight through shared memory, the depth cut into slices ------------------------------------------
+// --- a few rows: x and weight through shared memory, the depth cut into slices
+// ------------------------------------------
 
 constexpr int skinny_threads = 128;
 constexpr int row_lanes = 16, column_lanes = 8;  // threads side by side
@@ -27,8 +28,8 @@ struct SkinnyTiles {
   T weight[2][tile_columns][pitch<T>];
 };
 
-/// out[rows, columns] = x[rows, depth] weight[columns, depth]^T + bias, then the activation. With several slices of the depth (a
-/// grid's y), each leaves its sums in `partials` [slice, rows, columns] for `finish_kernel`.
+/// out[rows, columns] = x[rows, depth] weight[columns, depth]^T + bias, then the activation. With several slices of the
+/// depth (a grid's y), each leaves its sums in `partials` [slice, rows, columns] for `finish_kernel`.
 template <class T>
 struct SkinnyProduct {
   const T *x, *weight, *bias;
@@ -42,7 +43,8 @@ struct SkinnyProduct {
 template <class T>
 __device__ void store_finished(const SkinnyProduct<T>& p, int64_t row, int64_t column, compute_t<T> sum) {
   if (p.bias) sum += static_cast<compute_t<T>>(p.bias[column]);
-  p.out[row * p.columns + column] = percale::convert_to<T>(p.activation == Activation::relu && sum < 0 ? compute_t<T>(0) : sum);
+  p.out[row * p.columns + column] =
+      percale::convert_to<T>(p.activation == Activation::relu && sum < 0 ? compute_t<T>(0) : sum);
 }
 
 /// Rows `first_row`... of [rows, depth], columns `begin` to `end`, into a tile; zeros where there is nothing.
@@ -67,7 +69,8 @@ template <class T, int rows_per_thread>
 __global__ void __launch_bounds__(skinny_threads) skinny_kernel(SkinnyProduct<T> p) {
   using Sum = compute_t<T>;
   auto& tiles = dynamic_shared<SkinnyTiles<T, rows_per_thread>>();
-  const int row_lane = static_cast<int>(threadIdx.x) / column_lanes, column_lane = static_cast<int>(threadIdx.x) % column_lanes;
+  const int row_lane = static_cast<int>(threadIdx.x) / column_lanes,
+            column_lane = static_cast<int>(threadIdx.x) % column_lanes;
   const int64_t first_row = static_cast<int64_t>(blockIdx.z) * row_lanes * rows_per_thread;
   const int64_t first_column = static_cast<int64_t>(blockIdx.x) * tile_columns;
   const int64_t begin = static_cast<int64_t>(blockIdx.y) * p.slice;
@@ -92,7 +95,8 @@ __global__ void __launch_bounds__(skinny_threads) skinny_kernel(SkinnyProduct<T>
     for (int at = 0; at < tile_depth<T>; at += wide<T>) {
       Vector<T, wide<T>> x[rows_per_thread], weight[columns_per_thread];
 #pragma unroll
-      for (int i = 0; i < rows_per_thread; ++i) x[i] = load_vector<wide<T>>(&tiles.x[buffer][row_lane + i * row_lanes][at]);
+      for (int i = 0; i < rows_per_thread; ++i)
+        x[i] = load_vector<wide<T>>(&tiles.x[buffer][row_lane + i * row_lanes][at]);
 #pragma unroll
       for (int j = 0; j < columns_per_thread; ++j)
         weight[j] = load_vector<wide<T>>(&tiles.weight[buffer][column_lane + j * column_lanes][at]);
@@ -112,8 +116,10 @@ __global__ void __launch_bounds__(skinny_threads) skinny_kernel(SkinnyProduct<T>
     for (int j = 0; j < columns_per_thread && row < p.rows; ++j) {
       const int64_t column = first_column + column_lane + j * column_lanes;
       if (column >= p.columns) continue;
-      if (gridDim.y == 1) store_finished(p, row, column, sums[i][j]);
-      else p.partials[(static_cast<int64_t>(blockIdx.y) * p.rows + row) * p.columns + column] = sums[i][j];
+      if (gridDim.y == 1)
+        store_finished(p, row, column, sums[i][j]);
+      else
+        p.partials[(static_cast<int64_t>(blockIdx.y) * p.rows + row) * p.columns + column] = sums[i][j];
     }
   }
 }
@@ -129,8 +135,9 @@ __global__ void finish_kernel(SkinnyProduct<T> p, int64_t slices) {
   }
 }
 
-/// How the depth is cut: by the weights' extents alone, so that a row's bytes do not depend on the number of rows, nor on
-/// the GPU. As many slices as give 512 blocks (four for each multiprocessor of an H200), but at least four tiles each.
+/// How the depth is cut: by the weights' extents alone, so that a row's bytes do not depend on the number of rows, nor
+/// on the GPU. As many slices as give 512 blocks (four for each multiprocessor of an H200), but at least four tiles
+/// each.
 template <class T>
 int64_t slice_of(int64_t columns, int64_t depth) {
   const int64_t across = (columns + tile_columns - 1) / tile_columns;
@@ -149,10 +156,11 @@ void launch_skinny(SkinnyProduct<T> p) {
   constexpr int tile_rows = row_lanes * rows_per_thread;
   const dim3 grid(static_cast<unsigned>((p.columns + tile_columns - 1) / tile_columns), static_cast<unsigned>(slices),
                   static_cast<unsigned>((p.rows + tile_rows - 1) / tile_rows));
-  p.aligned = is_aligned<wide<T>>(p.x) && is_aligned<wide<T>>(p.weight) && p.x_step % wide<T> == 0 && p.weight_step % wide<T> == 0;
-  launch(skinny_kernel<T, rows_per_thread>, grid, skinny_threads, sizeof(SkinnyTiles<T, rows_per_thread>), current_stream(), p);
-  if (slices > 1)
-    launch(finish_kernel<T>, blocks_for(p.rows * p.columns), 256, 0, current_stream(), p, slices);
+  p.aligned = is_aligned<wide<T>>(p.x) && is_aligned<wide<T>>(p.weight) && p.x_step % wide<T> == 0 &&
+              p.weight_step % wide<T> == 0;
+  launch(skinny_kernel<T, rows_per_thread>, grid, skinny_threads, sizeof(SkinnyTiles<T, rows_per_thread>),
+         current_stream(), p);
+  if (slices > 1) launch(finish_kernel<T>, blocks_for(p.rows * p.columns), 256, 0, current_stream(), p, slices);
 }
 
 /// `tensor` with its rows' elements next to each other.
@@ -183,7 +191,8 @@ void skinny_linear(const LinearOperands& operands) {
   });
 }
 
-// --- many rows: cuBLASLt ------------------------------------------------------------------------------------------------
+// --- many rows: cuBLASLt
+// ------------------------------------------------------------------------------------------------
 
 void library_linear(const LinearOperands& operands) {
   MatrixProduct product;
@@ -195,17 +204,19 @@ void library_linear(const LinearOperands& operands) {
   const Tensor x = readable(operands.x, product.left), weight = readable(operands.weight.detach().t(), product.right);
   const Tensor bias = operands.bias.defined() ? operands.bias.detach().contiguous() : Tensor();
   const bool relu = operands.activation == Activation::relu;
-  if (bias.defined()) product.epilogue = relu ? ProductEpilogue::bias_relu : ProductEpilogue::bias;
-  else if (relu) product.epilogue = ProductEpilogue::relu;
+  if (bias.defined())
+    product.epilogue = relu ? ProductEpilogue::bias_relu : ProductEpilogue::bias;
+  else if (relu)
+    product.epilogue = ProductEpilogue::relu;
   const Tensor workspace = product_workspace_tensor();
-  multiply(product, x.data(), weight.data(), bias.defined() ? bias.data() : nullptr, operands.result.data(), workspace.data(),
-           current_stream());
+  multiply(product, x.data(), weight.data(), bias.defined() ? bias.data() : nullptr, operands.result.data(),
+           workspace.data(), current_stream());
 }
 
-/// Up to how many rows the kernel above computes. By arithmetic, until a GPU has been asked: without tensor cores both are
-/// bound by the same units, and the kernel's slices fill the GPU where a library's tiles of 64 or 128 columns would leave
-/// most of it idle; with them (tf32, f16, bf16) cuBLASLt is ahead as soon as the product, not the reading of the weights,
-/// takes the time.
+/// Up to how many rows the kernel above computes. By arithmetic, until a GPU has been asked: without tensor cores both
+/// are bound by the same units, and the kernel's slices fill the GPU where a library's tiles of 64 or 128 columns would
+/// leave most of it idle; with them (tf32, f16, bf16) cuBLASLt is ahead as soon as the product, not the reading of the
+/// weights, takes the time.
 struct Switch {
   int64_t weights;  ///< up to so many
   int64_t rows_plain, rows_tensor_cores;
@@ -216,11 +227,13 @@ bool is_skinny(const LinearOperands& operands) {
   if (operands.x.dtype() == f64 || operands.x.size(1) == 0) return true;  // cuBLASLt has neither
   const bool tensor_cores = operands.x.dtype() != f32 || current_precision() == Precision::tf32;
   for (const Switch& row : switches)
-    if (operands.weight.numel() <= row.weights) return operands.x.size(0) <= (tensor_cores ? row.rows_tensor_cores : row.rows_plain);
+    if (operands.weight.numel() <= row.weights)
+      return operands.x.size(0) <= (tensor_cores ? row.rows_tensor_cores : row.rows_plain);
   return false;
 }
 
-// --- the way back -------------------------------------------------------------------------------------------------------
+// --- the way back
+// -------------------------------------------------------------------------------------------------------
 
 constexpr int gradient_rows = 8;  // threads that share columns
 
@@ -231,8 +244,8 @@ struct GradientSums {
 
 /// The ReLU's mask, and the sum over the rows: a block for 32 threads' columns and some rows, added up in one order.
 template <int vector, class T>
-__global__ void gradient_kernel(const T* gradient, const T* result, T* masked, T* sums, compute_t<T>* partials, int64_t rows,
-                                int64_t columns, int64_t rows_per_block) {
+__global__ void gradient_kernel(const T* gradient, const T* result, T* masked, T* sums, compute_t<T>* partials,
+                                int64_t rows, int64_t columns, int64_t rows_per_block) {
   using Sum = compute_t<T>;
   auto& shared = dynamic_shared<GradientSums<Sum, vector>>();
   const int64_t column = (static_cast<int64_t>(blockIdx.y) * warp_size + threadIdx.x) * vector;
@@ -257,8 +270,10 @@ __global__ void gradient_kernel(const T* gradient, const T* result, T* masked, T
   for (int k = 0; k < vector; ++k) {
     Sum total{};
     for (int row = 0; row < gradient_rows; ++row) total += shared.of[row][threadIdx.x * vector + k];
-    if (gridDim.x == 1) sums[column + k] = percale::convert_to<T>(total);
-    else partials[blockIdx.x * columns + column + k] = total;
+    if (gridDim.x == 1)
+      sums[column + k] = percale::convert_to<T>(total);
+    else
+      partials[blockIdx.x * columns + column + k] = total;
   }
 }
 
@@ -273,25 +288,29 @@ __global__ void add_partials_kernel(const compute_t<T>* partials, int64_t blocks
 
 template <int vector, class T>
 void launch_gradient(const T* gradient, const T* result, T* masked, T* sums, int64_t rows, int64_t columns) {
-  const int64_t rows_per_block = std::max<int64_t>((rows + 255) / 256, 64), blocks = (rows + rows_per_block - 1) / rows_per_block;
+  const int64_t rows_per_block = std::max<int64_t>((rows + 255) / 256, 64),
+                blocks = (rows + rows_per_block - 1) / rows_per_block;
   const int64_t across = (columns / vector + warp_size - 1) / warp_size;
   using Sum = compute_t<T>;
   const TensorOptions sum_options{dtype_of<Sum>, cuda_device};
   const bool in_parts = sums && blocks > 1;
   const Tensor partials = Tensor::empty({in_parts ? blocks : 0, columns}, sum_options);
   Sum* of_blocks = partials.data<Sum>();
-  launch(gradient_kernel<vector, T>, dim3(static_cast<unsigned>(blocks), static_cast<unsigned>(across)), dim3(warp_size, gradient_rows),
-         sizeof(GradientSums<Sum, vector>), current_stream(), gradient, result, masked, sums, of_blocks, rows, columns,
-         rows_per_block);
+  launch(gradient_kernel<vector, T>, dim3(static_cast<unsigned>(blocks), static_cast<unsigned>(across)),
+         dim3(warp_size, gradient_rows), sizeof(GradientSums<Sum, vector>), current_stream(), gradient, result, masked,
+         sums, of_blocks, rows, columns, rows_per_block);
   if (in_parts)
-    launch(add_partials_kernel<T>, blocks_for(columns, 128), 128, 0, current_stream(), of_blocks, blocks, columns, sums);
+    launch(add_partials_kernel<T>, blocks_for(columns, 128), 128, 0, current_stream(), of_blocks, blocks, columns,
+           sums);
 }
 
 }  // namespace
 
 void linear(const LinearOperands& operands) {
-  if (is_skinny(operands)) skinny_linear(operands);
-  else library_linear(operands);
+  if (is_skinny(operands))
+    skinny_linear(operands);
+  else
+    library_linear(operands);
 }
 
 void linear_gradient(const LinearGradient& operands) {

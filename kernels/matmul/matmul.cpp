@@ -53,11 +53,14 @@ Tensor batched(const Tensor& a, const Tensor& b) {
 Tensor matmul(const Tensor& a, const Tensor& b) {
   const Operation operation{"matmul"};
   const auto is_rounded = [](const Tensor& x) { return x.dtype() == f32 || x.dtype() == bf16; };
-  if (current_precision() == Precision::bf16 && is_rounded(a) && is_rounded(b) && (a.dtype() == f32 || b.dtype() == f32))
+  if (current_precision() == Precision::bf16 && is_rounded(a) && is_rounded(b) &&
+      (a.dtype() == f32 || b.dtype() == f32))
     return matmul(a.to(bf16), b.to(bf16));
-  require(a.rank() > 0 && b.rank() > 0, "matmul", "both operands need at least one dimension, got {} and {}", a.shape(), b.shape());
+  require(a.rank() > 0 && b.rank() > 0, "matmul", "both operands need at least one dimension, got {} and {}", a.shape(),
+          b.shape());
   require_same_device("matmul", {&a, &b});
-  require(a.dtype() == b.dtype(), "matmul", "both operands must have the same dtype, got {} and {}", a.dtype(), b.dtype());
+  require(a.dtype() == b.dtype(), "matmul", "both operands must have the same dtype, got {} and {}", a.dtype(),
+          b.dtype());
   require(is_floating(a.dtype()), "matmul", "operands must be floating-point, got {}", a.dtype());
   const int64_t inner = b.rank() == 1 ? b.size(0) : b.size(-2);
   require(a.size(-1) == inner, "matmul", "inner extents differ: {} and {}", a.shape(), b.shape());

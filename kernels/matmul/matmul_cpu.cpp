@@ -49,7 +49,8 @@ void matmul_as_is(const Tensor& a, const Tensor& b, const Tensor& out) {
 
 void matmul(const Tensor& a, const Tensor& b, const Tensor& out) {
   if (a.dtype() == f32 || a.dtype() == f64) return matmul_as_is(a, b, out);
-  if (a.dtype() == bf16 && multiplies_bf16() && a.size(-1) > 0) return matmul_as_is(readable_bf16(a), readable_bf16(b), out);
+  if (a.dtype() == bf16 && multiplies_bf16() && a.size(-1) > 0)
+    return matmul_as_is(readable_bf16(a), readable_bf16(b), out);
   const Tensor sums = Tensor::empty(out.shape(), {f32, cpu_device});
   Tensor wide[2] = {a, b};
   for (Tensor& operand : wide) {

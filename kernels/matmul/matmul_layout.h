@@ -29,8 +29,10 @@ inline bool has_batch_step(const Tensor& tensor, int64_t& step) {
   bool first = true;
   for (int dim = tensor.rank() - 3; dim >= 0; --dim) {
     if (tensor.shape()[dim] == 1) continue;
-    if (first) step = tensor.strides()[dim];
-    else if (tensor.strides()[dim] != next) return false;
+    if (first)
+      step = tensor.strides()[dim];
+    else if (tensor.strides()[dim] != next)
+      return false;
     next = tensor.strides()[dim] * tensor.shape()[dim];
     first = false;
   }

@@ -4,7 +4,8 @@
 #include "../../core/tensor.h"
 
 namespace percale::cpu {
-/// out[batch..., m, n] = a[batch..., m, k] b[batch..., k, n]: the same batch extents (strides may be 0), out contiguous.
+/// out[batch..., m, n] = a[batch..., m, k] b[batch..., k, n]: the same batch extents (strides may be 0), out
+/// contiguous.
 void matmul(const Tensor& a, const Tensor& b, const Tensor& out);
 }  // namespace percale::cpu
 

@@ -26,8 +26,8 @@ Tensor fused_gradient(const Tensor& upstream, const Tensor& input, const Tensor&
 
 Tensor mse_loss(const Tensor& input, const Tensor& target, Reduction reduction) {
   const Operation operation{"mse_loss"};
-  require(input.shape() == target.shape(), "mse_loss", "input {} and target {} differ in shape; expand() one if that is meant",
-          input.shape(), target.shape());
+  require(input.shape() == target.shape(), "mse_loss",
+          "input {} and target {} differ in shape; expand() one if that is meant", input.shape(), target.shape());
   require(is_floating(input.dtype()) && input.dtype() == target.dtype(), "mse_loss",
           "needs floating-point numbers of one dtype, got {} and {}", input.dtype(), target.dtype());
   require_same_device("mse_loss", {&input, &target});
@@ -36,8 +36,10 @@ Tensor mse_loss(const Tensor& input, const Tensor& target, Reduction reduction) 
   const Tensor loss = each ? Tensor::empty_like(a) : Tensor::empty({}, a.options());
   const auto count = static_cast<double>(a.numel());
   const double divisor = reduction == Reduction::mean ? count : 1;
-  if (a.numel()) on<cpu::squared_error, cuda::squared_error>(a.device(), a, b, loss, each, divisor);
-  else fill(loss, reduction == Reduction::mean ? std::numeric_limits<double>::quiet_NaN() : 0);
+  if (a.numel())
+    on<cpu::squared_error, cuda::squared_error>(a.device(), a, b, loss, each, divisor);
+  else
+    fill(loss, reduction == Reduction::mean ? std::numeric_limits<double>::quiet_NaN() : 0);
   const Tensor result = current_precision() == Precision::bf16 ? loss : loss.to(input.dtype());
   return record("MseLossBackward0", result, {input, target}, saved(input, target),
                 [each, factor = 2 / divisor](const Tensors& gradients, const Saved& saved) -> Tensors {

@@ -25,12 +25,13 @@ double squares(const float* input, const float* target, float* each, int64_t cou
 }
 
 /// `gradient` null: a factor alone.
-void slopes(const float* gradient, const float* input, const float* target, float factor, float* result, int64_t count) {
+void slopes(const float* gradient, const float* input, const float* target, float factor, float* result,
+            int64_t count) {
   const float* in[] = {input, target, gradient};
   if (gradient) {
-    for_each_vector<3>(in, result, static_cast<size_t>(count), [=](auto t, auto a, auto b, auto upstream, auto) HWY_ATTR {
-      return hn::Mul(hn::Mul(hn::Sub(a, b), hn::Set(t, factor)), upstream);
-    });
+    for_each_vector<3>(in, result, static_cast<size_t>(count),
+                       [=](auto t, auto a, auto b, auto upstream, auto)
+                           HWY_ATTR { return hn::Mul(hn::Mul(hn::Sub(a, b), hn::Set(t, factor)), upstream); });
   } else {
     for_each_vector<2>(in, result, static_cast<size_t>(count), [=](auto t, auto a, auto b, auto, auto) HWY_ATTR {
       return hn::Mul(hn::Sub(a, b), hn::Set(t, factor));
@@ -60,12 +61,14 @@ double squares_of(const double* input, const double* target, double* each, int64
   return total;
 }
 
-void slopes_of(const double* gradient, const double* input, const double* target, double factor, double* result, int64_t count) {
+void slopes_of(const double* gradient, const double* input, const double* target, double factor, double* result,
+               int64_t count) {
   for (int64_t i = 0; i < count; ++i) result[i] = (input[i] - target[i]) * factor * (gradient ? gradient[i] : 1);
 }
 
 template <class T, class Squares>
-void squared_error_with(Squares squares, const Tensor& input, const Tensor& target, const Tensor& loss, bool each, double divisor) {
+void squared_error_with(Squares squares, const Tensor& input, const Tensor& target, const Tensor& loss, bool each,
+                        double divisor) {
   const T *a = input.data<T>(), *b = target.data<T>();
   T* values = loss.data<T>();
   const int64_t count = input.numel(), pieces = (count + grain - 1) / grain;
@@ -80,8 +83,8 @@ void squared_error_with(Squares squares, const Tensor& input, const Tensor& targ
 }
 
 template <class T, class Slopes>
-void gradient_with(Slopes slopes, const Tensor& gradient, const Tensor& input, const Tensor& target, const Tensor& result,
-                   bool each, double factor) {
+void gradient_with(Slopes slopes, const Tensor& gradient, const Tensor& input, const Tensor& target,
+                   const Tensor& result, bool each, double factor) {
   const T *upstream = gradient.data<T>(), *a = input.data<T>(), *b = target.data<T>();
   T* to = result.data<T>();
   const T scale = static_cast<T>(each ? factor : factor * static_cast<double>(*upstream));
@@ -93,14 +96,18 @@ void gradient_with(Slopes slopes, const Tensor& gradient, const Tensor& input, c
 }  // namespace
 
 void squared_error(const Tensor& input, const Tensor& target, const Tensor& loss, bool each, double divisor) {
-  if (input.dtype() == f64) squared_error_with<double>(squares_of, input, target, loss, each, divisor);
-  else squared_error_with<float>(HWY_DYNAMIC_DISPATCH(squares), input, target, loss, each, divisor);
+  if (input.dtype() == f64)
+    squared_error_with<double>(squares_of, input, target, loss, each, divisor);
+  else
+    squared_error_with<float>(HWY_DYNAMIC_DISPATCH(squares), input, target, loss, each, divisor);
 }
 
-void squared_error_gradient(const Tensor& gradient, const Tensor& input, const Tensor& target, const Tensor& result, bool each,
-                            double factor) {
-  if (input.dtype() == f64) gradient_with<double>(slopes_of, gradient, input, target, result, each, factor);
-  else gradient_with<float>(HWY_DYNAMIC_DISPATCH(slopes), gradient, input, target, result, each, factor);
+void squared_error_gradient(const Tensor& gradient, const Tensor& input, const Tensor& target, const Tensor& result,
+                            bool each, double factor) {
+  if (input.dtype() == f64)
+    gradient_with<double>(slopes_of, gradient, input, target, result, each, factor);
+  else
+    gradient_with<float>(HWY_DYNAMIC_DISPATCH(slopes), gradient, input, target, result, each, factor);
 }
 
 }  // namespace percale::cpu

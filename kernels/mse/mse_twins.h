@@ -9,14 +9,14 @@ namespace cpu {
 /// loss: one value an element (`each`), or the sum of all divided by `divisor`.
 void squared_error(const Tensor& input, const Tensor& target, const Tensor& loss, bool each, double divisor);
 /// result = gradient * factor * (input - target); the gradient has one value an element (`each`), or one in all.
-void squared_error_gradient(const Tensor& gradient, const Tensor& input, const Tensor& target, const Tensor& result, bool each,
-                            double factor);
+void squared_error_gradient(const Tensor& gradient, const Tensor& input, const Tensor& target, const Tensor& result,
+                            bool each, double factor);
 }  // namespace cpu
 
 namespace cuda {
 void squared_error(const Tensor& input, const Tensor& target, const Tensor& loss, bool each, double divisor);
-void squared_error_gradient(const Tensor& gradient, const Tensor& input, const Tensor& target, const Tensor& result, bool each,
-                            double factor);
+void squared_error_gradient(const Tensor& gradient, const Tensor& input, const Tensor& target, const Tensor& result,
+                            bool each, double factor);
 }  // namespace cuda
 
 }  // namespace percale

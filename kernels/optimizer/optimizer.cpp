@@ -70,8 +70,11 @@ struct Step {
         copy(gradients[i], gradient);
         reordered.push_back(gradient);
       }
-      ParameterSpan span{.parameter = parameter.data(), .rounded = rounded_data(parameter), .gradient = gradient.data(),
-                         .count = parameter.numel(), .step = steps.data<double>() + i};
+      ParameterSpan span{.parameter = parameter.data(),
+                         .rounded = rounded_data(parameter),
+                         .gradient = gradient.data(),
+                         .count = parameter.numel(),
+                         .step = steps.data<double>() + i};
       for (size_t k = 0; k < states.size(); ++k) {
         const Tensor& state = (*states[k])[i];
         check(i, state, "state");
@@ -172,9 +175,9 @@ void scale_to_norm(const Tensors& gradients, const Tensor& norm, double max_norm
   const Operation operation{"scale_to_norm"};
   const Gradients all("scale_to_norm", gradients);
   if (!all.first.defined()) return;
-  require(norm.numel() == 1 && norm.dtype() == all.first.dtype() && norm.device() == all.first.device(), "scale_to_norm",
-          "the norm must be one {} on {}, got {} of {} on {}", all.first.dtype(), all.first.device(), norm.shape(),
-          norm.dtype(), norm.device());
+  require(norm.numel() == 1 && norm.dtype() == all.first.dtype() && norm.device() == all.first.device(),
+          "scale_to_norm", "the norm must be one {} on {}, got {} of {} on {}", all.first.dtype(), all.first.device(),
+          norm.shape(), norm.dtype(), norm.device());
   on<cpu::scale_to_norm, cuda::scale_to_norm>(norm.device(), all.spans, norm.dtype(), norm, max_norm);
   mark_written("scale_to_norm", gradients);
 }

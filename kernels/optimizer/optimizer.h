@@ -19,11 +19,11 @@ struct SgdOptions {
 ///
 /// Parameters are f32 or f64, all on one device, dense in any order of dimensions. A parameter whose gradient is
 /// undefined is left as it is. What changes from step to step lies on the parameters' device, so that a captured graph
-/// follows it: `learning_rate` (f64, one element) is read, and `steps` (f64, one element a parameter, zeros at first) is
-/// counted up. After a bad index on CUDA nothing is written.
-/// @param momentum_buffers one a parameter, of its shape, strides and dtype, any contents at first; empty without momentum.
-/// Errors: other numbers of gradients, buffers or steps than of parameters; shapes, dtypes or devices that differ;
-/// parameters that are not dense; nesterov without momentum or with dampening.
+/// follows it: `learning_rate` (f64, one element) is read, and `steps` (f64, one element a parameter, zeros at first)
+/// is counted up. After a bad index on CUDA nothing is written.
+/// @param momentum_buffers one a parameter, of its shape, strides and dtype, any contents at first; empty without
+/// momentum. Errors: other numbers of gradients, buffers or steps than of parameters; shapes, dtypes or devices that
+/// differ; parameters that are not dense; nesterov without momentum or with dampening.
 void sgd_step(const Tensors& parameters, const Tensors& gradients, const Tensors& momentum_buffers,
               const Tensor& learning_rate, const Tensor& steps, const SgdOptions& options = {});
 
@@ -63,9 +63,9 @@ void adam_step(const Tensors& parameters, const Tensors& gradients, const Tensor
                const Tensors& max_exp_avg_sqs, const Tensor& learning_rate, const Tensor& steps,
                const AdamOptions& options = {});
 
-/// The norm of all gradients as one vector: (sum |g|^order)^(1/order), for infinity the largest |g|. Summed in f64, in an
-/// order that sizes alone decide. Undefined gradients count as zero; f32 or f64, all alike.
-/// Returns a tensor without dimensions, on the gradients' device: nothing waits for it.
+/// The norm of all gradients as one vector: (sum |g|^order)^(1/order), for infinity the largest |g|. Summed in f64, in
+/// an order that sizes alone decide. Undefined gradients count as zero; f32 or f64, all alike. Returns a tensor without
+/// dimensions, on the gradients' device: nothing waits for it.
 Tensor gradient_norm(const Tensors& gradients, double order = 2);
 
 /// Multiplies every gradient by min(1, max_norm / (norm + 1e-6)), as PyTorch's clip_grad_norm_ does: `norm` is what

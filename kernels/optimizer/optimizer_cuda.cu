@@ -41,7 +41,8 @@ struct Part {
   }
 };
 
-/// Calls `body.operator()<width>(i)` for this thread's elements of the part: 16 bytes' worth at a time, then the odd ones.
+/// Calls `body.operator()<width>(i)` for this thread's elements of the part: 16 bytes' worth at a time, then the odd
+/// ones.
 template <class T, class Body>
 __device__ void for_each_vector(const Part<T>& part, bool aligned, Body body) {
   index_t i = part.begin;
@@ -195,7 +196,8 @@ void for_each_list(const ParameterSpans& spans, Body&& body) {
 
 template <class T, class Numbers, class Options>
 void run_step(const ParameterSpans& spans, const Tensor& learning_rate, const Options& options) {
-  const Tensor workspace = Tensor::empty({capacity * static_cast<int64_t>(sizeof(Numbers))}, {u8, learning_rate.device()});
+  const Tensor workspace =
+      Tensor::empty({capacity * static_cast<int64_t>(sizeof(Numbers))}, {u8, learning_rate.device()});
   auto* numbers = static_cast<Numbers*>(workspace.data());
   const ErrorRecord* error = error_record();
   int states = 0;
@@ -212,8 +214,10 @@ void run_step(const ParameterSpans& spans, const Tensor& learning_rate, const Op
     } else if constexpr (std::is_same_v<Options, AdagradOptions>) {
       start(step_kernel<1, T, Numbers>);
     } else {
-      if (states == 2) start(step_kernel<2, T, Numbers>);
-      else start(step_kernel<3, T, Numbers>);
+      if (states == 2)
+        start(step_kernel<2, T, Numbers>);
+      else
+        start(step_kernel<3, T, Numbers>);
     }
   });
 }
@@ -236,10 +240,14 @@ void run_norm(const ParameterSpans& spans, double order, const Tensor& norm) {
 template <class T>
 void run_norm(const ParameterSpans& spans, double order, const Tensor& norm) {
   switch (norm_kind(order)) {
-    case NormKind::one: return run_norm<NormKind::one, T>(spans, order, norm);
-    case NormKind::two: return run_norm<NormKind::two, T>(spans, order, norm);
-    case NormKind::largest: return run_norm<NormKind::largest, T>(spans, order, norm);
-    case NormKind::any: return run_norm<NormKind::any, T>(spans, order, norm);
+    case NormKind::one:
+      return run_norm<NormKind::one, T>(spans, order, norm);
+    case NormKind::two:
+      return run_norm<NormKind::two, T>(spans, order, norm);
+    case NormKind::largest:
+      return run_norm<NormKind::largest, T>(spans, order, norm);
+    case NormKind::any:
+      return run_norm<NormKind::any, T>(spans, order, norm);
   }
 }
 
@@ -254,8 +262,10 @@ void run_change(const ParameterSpans& spans, Change change) {
 }  // namespace
 
 void sgd_step(const ParameterSpans& spans, DType dtype, const Tensor& learning_rate, const SgdOptions& options) {
-  if (dtype == f32) run_step<float, SgdNumbers<float>>(spans, learning_rate, options);
-  else run_step<double, SgdNumbers<double>>(spans, learning_rate, options);
+  if (dtype == f32)
+    run_step<float, SgdNumbers<float>>(spans, learning_rate, options);
+  else
+    run_step<double, SgdNumbers<double>>(spans, learning_rate, options);
 }
 
 void adagrad_step(const ParameterSpans& spans, DType dtype, const Tensor& learning_rate,
@@ -267,23 +277,31 @@ void adagrad_step(const ParameterSpans& spans, DType dtype, const Tensor& learni
 }
 
 void adam_step(const ParameterSpans& spans, DType dtype, const Tensor& learning_rate, const AdamOptions& options) {
-  if (dtype == f32) run_step<float, AdamNumbers<float>>(spans, learning_rate, options);
-  else run_step<double, AdamNumbers<double>>(spans, learning_rate, options);
+  if (dtype == f32)
+    run_step<float, AdamNumbers<float>>(spans, learning_rate, options);
+  else
+    run_step<double, AdamNumbers<double>>(spans, learning_rate, options);
 }
 
 void gradient_norm(const ParameterSpans& spans, double order, const Tensor& norm) {
-  if (norm.dtype() == f32) run_norm<float>(spans, order, norm);
-  else run_norm<double>(spans, order, norm);
+  if (norm.dtype() == f32)
+    run_norm<float>(spans, order, norm);
+  else
+    run_norm<double>(spans, order, norm);
 }
 
 void scale_to_norm(const ParameterSpans& spans, DType dtype, const Tensor& norm, double max_norm) {
-  if (dtype == f32) run_change<float>(spans, Scale<float>{norm.data<float>(), max_norm});
-  else run_change<double>(spans, Scale<double>{norm.data<double>(), max_norm});
+  if (dtype == f32)
+    run_change<float>(spans, Scale<float>{norm.data<float>(), max_norm});
+  else
+    run_change<double>(spans, Scale<double>{norm.data<double>(), max_norm});
 }
 
 void clamp_gradients(const ParameterSpans& spans, DType dtype, double limit) {
-  if (dtype == f32) run_change<float>(spans, Clamp<float>{static_cast<float>(limit)});
-  else run_change<double>(spans, Clamp<double>{limit});
+  if (dtype == f32)
+    run_change<float>(spans, Clamp<float>{static_cast<float>(limit)});
+  else
+    run_change<double>(spans, Clamp<double>{limit});
 }
 
 }  // namespace percale::cuda

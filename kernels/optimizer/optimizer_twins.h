@@ -91,21 +91,29 @@ PERCALE_HOST_DEVICE inline double clip_factor(double norm, double max_norm) {
 enum class NormKind { one, two, largest, any };
 
 inline NormKind norm_kind(double order) {
-  return order == 1 ? NormKind::one : order == 2 ? NormKind::two : std::isinf(order) ? NormKind::largest : NormKind::any;
+  return order == 1          ? NormKind::one
+         : order == 2        ? NormKind::two
+         : std::isinf(order) ? NormKind::largest
+                             : NormKind::any;
 }
 
 /// One element's part in a norm, and how parts become one: the larger, NaN above all, or the sum.
 template <NormKind kind>
 PERCALE_HOST_DEVICE inline double norm_part(double value, double order) {
   const double magnitude = value < 0 ? -value : value;
-  if constexpr (kind == NormKind::two) return value * value;
-  else if constexpr (kind == NormKind::any) return pow(magnitude, order);
-  else return magnitude;
+  if constexpr (kind == NormKind::two)
+    return value * value;
+  else if constexpr (kind == NormKind::any)
+    return pow(magnitude, order);
+  else
+    return magnitude;
 }
 template <NormKind kind>
 PERCALE_HOST_DEVICE inline double norm_join(double a, double b) {
-  if constexpr (kind == NormKind::largest) return a > b || a != a ? a : b;
-  else return a + b;
+  if constexpr (kind == NormKind::largest)
+    return a > b || a != a ? a : b;
+  else
+    return a + b;
 }
 PERCALE_HOST_DEVICE inline double norm_root(double joined, double order) {
   if (order == 2) return sqrt(joined);

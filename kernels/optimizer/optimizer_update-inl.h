@@ -39,7 +39,8 @@ HWY_INLINE V updated(D d, const AdagradNumbers<T>& n, V p, V gradient, V* state)
 }
 
 /// A moment without what lies below the normal numbers: where no gradient comes any more (a dead ReLU) it would stay
-/// there for ever, and the processor takes a hundred times as long over such a number (5 % of them: Adam 9 times slower).
+/// there for ever, and the processor takes a hundred times as long over such a number (5 % of them: Adam 9 times
+/// slower).
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V without_denormals(D d, V moment) {
   using T = hn::TFromD<D>;

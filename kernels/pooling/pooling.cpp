@@ -26,12 +26,13 @@ PoolAxis axis_of(const char* operation, const Shape& shape, int axis, const Pool
   const int64_t stride = options.stride.empty() ? kernel : pair_of(operation, "stride", options.stride)[axis];
   const int64_t padding = pair_of(operation, "padding", options.padding)[axis];
   const int64_t dilation = pair_of(operation, "dilation", options.dilation)[axis];
-  require(kernel > 0 && stride > 0 && dilation > 0, operation, "kernel, stride and dilation must be positive, got {}, {}, {}",
-          kernel, stride, dilation);
+  require(kernel > 0 && stride > 0 && dilation > 0, operation,
+          "kernel, stride and dilation must be positive, got {}, {}, {}", kernel, stride, dilation);
   require(padding >= 0 && padding <= (dilation * (kernel - 1) + 1) / 2, operation,
           "padding {} is negative or more than half of the kernel {}", padding, kernel);
   const int64_t room = in + 2 * padding - dilation * (kernel - 1) - 1;
-  require(room >= 0, operation, "a window of {} does not fit images {} with padding {}", kernels, shape, options.padding);
+  require(room >= 0, operation, "a window of {} does not fit images {} with padding {}", kernels, shape,
+          options.padding);
   int64_t out = (options.ceil_mode ? divide_up(room, stride) : room / stride) + 1;
   if (options.ceil_mode && (out - 1) * stride >= in + padding) --out;  // a window may not begin behind the image
   return {in, out, kernel, stride, padding, dilation, false, options.count_include_pad};
@@ -79,7 +80,8 @@ Tensor mean_pool(const char* name, const PoolGeometry& geometry, const Tensor& x
 Tensor mean_pool_gradient(const char* name, const PoolGeometry& geometry, const Tensor& upstream) {
   const Tensor gradient = upstream.channels_last();
   Tensor result = Tensor::empty_channels_last(geometry.input_shape(), gradient.options());
-  if (result.numel()) on<cpu::mean_pool_gradient, cuda::mean_pool_gradient>(result.device(), geometry, gradient, result);
+  if (result.numel())
+    on<cpu::mean_pool_gradient, cuda::mean_pool_gradient>(result.device(), geometry, gradient, result);
   return record("AvgPool2DBackwardBackward0", result, {gradient}, {},
                 [name, geometry](const Tensors& gradients, const Saved&) -> Tensors {
                   return {mean_pool(name, geometry, gradients[0])};
@@ -103,7 +105,8 @@ Tensor max_pool2d(const Tensor& x, const Pool2dOptions& options) {
   const Tensor images = x.channels_last();
   Tensor result = Tensor::empty_channels_last(geometry.output_shape(), images.options()), positions;
   if (should_record({images}))
-    positions = Tensor::empty_channels_last(geometry.output_shape(), {geometry.taps() <= 256 ? u8 : i32, images.device()});
+    positions =
+        Tensor::empty_channels_last(geometry.output_shape(), {geometry.taps() <= 256 ? u8 : i32, images.device()});
   if (result.numel()) on<cpu::max_pool, cuda::max_pool>(images.device(), geometry, images, result, positions);
   return record("MaxPool2DWithIndicesBackward0", result, {images}, saved(positions),
                 [geometry](const Tensors& gradients, const Saved& saved) -> Tensors {
@@ -116,7 +119,8 @@ Tensor max_pool2d(const Tensor& x, int64_t kernel) { return max_pool2d(x, Pool2d
 Tensor avg_pool2d(const Tensor& x, const Pool2dOptions& options) {
   const Operation operation{"avg_pool2d"};
   const PoolGeometry geometry = geometry_of("avg_pool2d", x, options);
-  require(geometry.rows.dilation == 1 && geometry.columns.dilation == 1, "avg_pool2d", "has no dilation, got {}", options.dilation);
+  require(geometry.rows.dilation == 1 && geometry.columns.dilation == 1, "avg_pool2d", "has no dilation, got {}",
+          options.dilation);
   return mean_pool("AvgPool2DBackward0", geometry, x);
 }
 

@@ -10,10 +10,10 @@ struct Pool2dOptions {
   Shape kernel;
   Shape stride = {};  ///< the kernel's extents where empty
   Shape padding = {0, 0};
-  Shape dilation = {1, 1};         ///< of max_pool2d
-  bool ceil_mode = false;          ///< a last window may begin inside and end outside
-  bool count_include_pad = true;   ///< avg_pool2d divides by the window with its padding
-  int64_t divisor_override = 0;    ///< what avg_pool2d divides by instead; 0: the window's size
+  Shape dilation = {1, 1};        ///< of max_pool2d
+  bool ceil_mode = false;         ///< a last window may begin inside and end outside
+  bool count_include_pad = true;  ///< avg_pool2d divides by the window with its padding
+  int64_t divisor_override = 0;   ///< what avg_pool2d divides by instead; 0: the window's size
 };
 
 /// The largest element of each window, NaN if there is one; the first of equals gets the gradient.
@@ -28,8 +28,8 @@ Tensor max_pool2d(const Tensor& x, int64_t kernel);
 Tensor avg_pool2d(const Tensor& x, const Pool2dOptions& options);
 Tensor avg_pool2d(const Tensor& x, int64_t kernel);
 
-/// Means of windows that divide the image into size[0] x size[1] parts, overlapping where it does not divide evenly: the
-/// window of output i begins at floor(i H / size) and ends before ceil((i + 1) H / size).
+/// Means of windows that divide the image into size[0] x size[1] parts, overlapping where it does not divide evenly:
+/// the window of output i begins at floor(i H / size) and ends before ceil((i + 1) H / size).
 Tensor adaptive_avg_pool2d(const Tensor& x, const Shape& size);
 Tensor adaptive_avg_pool2d(const Tensor& x, int64_t size);
 

@@ -83,7 +83,7 @@ template <class T>
 void max_rows(const PoolGeometry& g, const T* in, T* out, uint8_t* positions, int64_t begin, int64_t end) {
   for (int64_t row = begin; row < end; ++row) {
     const int64_t image = row / g.rows.out, o = row % g.rows.out, r0 = g.rows.first_tap(o);
-    Window window{g.rows.end_tap(o) - r0, 0, g.rows.dilation * g.columns.in * g.channels,
+    Window window{g.rows.end_tap(o) - r0,          0, g.rows.dilation * g.columns.in * g.channels,
                   g.columns.dilation * g.channels, 0, g.columns.kernel};
     for (int64_t column = 0; column < g.columns.out; ++column) {
       const int64_t s0 = g.columns.first_tap(column), to = g.output_at(image, o, column);
@@ -94,8 +94,10 @@ void max_rows(const PoolGeometry& g, const T* in, T* out, uint8_t* positions, in
       const bool two_by_two = window.rows == 2 && window.columns == 2;
       for_each_vector(g.channels, [&](auto d, int64_t c) HWY_ATTR {
         uint8_t* position = positions ? positions + to + c : nullptr;
-        if (two_by_two) max_window<2>(d, window, from + c, out + to + c, position);
-        else max_window<0>(d, window, from + c, out + to + c, position);
+        if (two_by_two)
+          max_window<2>(d, window, from + c, out + to + c, position);
+        else
+          max_window<0>(d, window, from + c, out + to + c, position);
       });
     }
   }
@@ -128,7 +130,8 @@ void max_gradient_rows(const PoolGeometry& g, const T* gradient, const uint8_t* 
           for (int64_t p = g.columns.first_output(j); r >= 0 && p < g.columns.end_output(j); ++p) {
             const int64_t s = g.columns.tap(j, p), from = g.output_at(image, o, p) + c;
             if (s < 0) continue;
-            sum = sum + where_tap(d, load_positions(d, positions + from), r * g.columns.kernel + s, load(d, gradient + from));
+            sum = sum +
+                  where_tap(d, load_positions(d, positions + from), r * g.columns.kernel + s, load(d, gradient + from));
           }
         }
         store(d, sum, to + c);
@@ -153,7 +156,8 @@ void max_gradient_tiles(const PoolGeometry& g, const T* gradient, const uint8_t*
         const auto taken_tap = load_positions(d, positions + from + c);
         for (int64_t r = 0; r < taken; ++r)
           for (int64_t s = 0; s < columns; ++s)
-            store(d, zero + where_tap(d, taken_tap, r * g.columns.kernel + s, upstream), to + r * in_row + s * g.channels + c);
+            store(d, zero + where_tap(d, taken_tap, r * g.columns.kernel + s, upstream),
+                  to + r * in_row + s * g.channels + c);
       });
     }
     const bool last = o + 1 == g.rows.out;
@@ -170,7 +174,8 @@ void mean_rows(const PoolGeometry& g, const T* in, T* out, int64_t begin, int64_
     const int64_t image = row / g.rows.out, o = row % g.rows.out;
     const int64_t top = g.rows.start(o) + g.rows.first_tap(o), bottom = g.rows.start(o) + g.rows.end_tap(o);
     for (int64_t p = 0; p < g.columns.out; ++p) {
-      const int64_t left = g.columns.start(p) + g.columns.first_tap(p), right = g.columns.start(p) + g.columns.end_tap(p);
+      const int64_t left = g.columns.start(p) + g.columns.first_tap(p),
+                    right = g.columns.start(p) + g.columns.end_tap(p);
       const auto divisor = static_cast<float>(g.divisor(o, p));
       T* to = out + g.output_at(image, o, p);
       for_each_vector(g.channels, [&](auto d, int64_t c) HWY_ATTR {
@@ -188,7 +193,8 @@ void mean_rows(const PoolGeometry& g, const T* in, T* out, int64_t begin, int64_
 template <class T>
 void mean_gradient_rows(const PoolGeometry& g, const T* gradient, T* result, int64_t begin, int64_t end) {
   for (int64_t row = begin; row < end; ++row) {
-    const int64_t image = row / g.rows.in, i = row % g.rows.in, top = g.rows.first_output(i), bottom = g.rows.end_output(i);
+    const int64_t image = row / g.rows.in, i = row % g.rows.in, top = g.rows.first_output(i),
+                  bottom = g.rows.end_output(i);
     for (int64_t j = 0; j < g.columns.in; ++j) {
       const int64_t left = g.columns.first_output(j), right = g.columns.end_output(j);
       T* to = result + g.input_at(image, i, j);
@@ -206,20 +212,22 @@ void mean_gradient_rows(const PoolGeometry& g, const T* gradient, T* result, int
   }
 }
 
-#define PERCALE_POOL(name, T)                                                                                             \
-  void max_rows_##name(const PoolGeometry& g, const T* in, T* out, uint8_t* positions, int64_t begin, int64_t end) {      \
-    max_rows(g, in, out, positions, begin, end);                                                                          \
-  }                                                                                                                       \
-  void max_gradient_##name(const PoolGeometry& g, const T* gradient, const uint8_t* positions, T* result, int64_t begin,  \
-                           int64_t end) {                                                                                 \
-    if (g.is_tiling()) max_gradient_tiles(g, gradient, positions, result, begin, end);                                    \
-    else max_gradient_rows(g, gradient, positions, result, begin, end);                                                   \
-  }                                                                                                                       \
-  void mean_rows_##name(const PoolGeometry& g, const T* in, T* out, int64_t begin, int64_t end) {                         \
-    mean_rows(g, in, out, begin, end);                                                                                    \
-  }                                                                                                                       \
-  void mean_gradient_##name(const PoolGeometry& g, const T* gradient, T* result, int64_t begin, int64_t end) {            \
-    mean_gradient_rows(g, gradient, result, begin, end);                                                                  \
+#define PERCALE_POOL(name, T)                                                                                        \
+  void max_rows_##name(const PoolGeometry& g, const T* in, T* out, uint8_t* positions, int64_t begin, int64_t end) { \
+    max_rows(g, in, out, positions, begin, end);                                                                     \
+  }                                                                                                                  \
+  void max_gradient_##name(const PoolGeometry& g, const T* gradient, const uint8_t* positions, T* result,            \
+                           int64_t begin, int64_t end) {                                                             \
+    if (g.is_tiling())                                                                                               \
+      max_gradient_tiles(g, gradient, positions, result, begin, end);                                                \
+    else                                                                                                             \
+      max_gradient_rows(g, gradient, positions, result, begin, end);                                                 \
+  }                                                                                                                  \
+  void mean_rows_##name(const PoolGeometry& g, const T* in, T* out, int64_t begin, int64_t end) {                    \
+    mean_rows(g, in, out, begin, end);                                                                               \
+  }                                                                                                                  \
+  void mean_gradient_##name(const PoolGeometry& g, const T* gradient, T* result, int64_t begin, int64_t end) {       \
+    mean_gradient_rows(g, gradient, result, begin, end);                                                             \
   }
 PERCALE_POOL(f32, float)
 PERCALE_POOL(bf16, bfloat16)
@@ -254,8 +262,10 @@ bool has_vectors(DType dtype) { return dtype == f32 || dtype == bf16; }
 template <class Body>
 void visit_positions(DType dtype, DType positions, Body&& body) {
   visit_floating("max_pool2d", dtype, [&]<class T>() {
-    if (positions == u8) body.template operator()<T, uint8_t>();
-    else body.template operator()<T, int32_t>();
+    if (positions == u8)
+      body.template operator()<T, uint8_t>();
+    else
+      body.template operator()<T, int32_t>();
   });
 }
 
@@ -267,7 +277,8 @@ void for_each_reach(const PoolAxis& axis, int64_t i, Body&& body) {
 }
 
 template <class T, class Position>
-void plain_max(const PoolGeometry& g, const T* in, T* out, Position* positions, int64_t row, int64_t column, int64_t c) {
+void plain_max(const PoolGeometry& g, const T* in, T* out, Position* positions, int64_t row, int64_t column,
+               int64_t c) {
   using C = compute_t<T>;
   const int64_t image = row / g.rows.out, o = row % g.rows.out, to = g.output_at(image, o, column) + c;
   C largest = -std::numeric_limits<C>::infinity();
@@ -275,7 +286,8 @@ void plain_max(const PoolGeometry& g, const T* in, T* out, Position* positions, 
   for (int64_t r = g.rows.first_tap(o); r < g.rows.end_tap(o); ++r) {
     for (int64_t s = g.columns.first_tap(column); s < g.columns.end_tap(column); ++s) {
       const auto value = static_cast<C>(in[g.input_at(image, g.rows.start(o) + r * g.rows.dilation,
-                                                      g.columns.start(column) + s * g.columns.dilation) + c]);
+                                                      g.columns.start(column) + s * g.columns.dilation) +
+                                           c]);
       if (!(value > largest) && !std::isnan(value)) continue;
       largest = value;
       where = r * g.columns.kernel + s;
@@ -286,7 +298,8 @@ void plain_max(const PoolGeometry& g, const T* in, T* out, Position* positions, 
 }
 
 template <class T, class Position>
-T plain_max_gradient(const PoolGeometry& g, const T* gradient, const Position* positions, int64_t row, int64_t j, int64_t c) {
+T plain_max_gradient(const PoolGeometry& g, const T* gradient, const Position* positions, int64_t row, int64_t j,
+                     int64_t c) {
   compute_t<T> sum = 0;
   for_each_reach(g.rows, row % g.rows.in, [&](int64_t o, int64_t r) {
     for_each_reach(g.columns, j, [&](int64_t p, int64_t s) {
@@ -303,7 +316,8 @@ T plain_mean(const PoolGeometry& g, const T* in, int64_t row, int64_t p, int64_t
   const int64_t o = row % g.rows.out;
   for (int64_t r = g.rows.first_tap(o); r < g.rows.end_tap(o); ++r)
     for (int64_t s = g.columns.first_tap(p); s < g.columns.end_tap(p); ++s)
-      sum += static_cast<compute_t<T>>(in[g.input_at(row / g.rows.out, g.rows.start(o) + r, g.columns.start(p) + s) + c]);
+      sum +=
+          static_cast<compute_t<T>>(in[g.input_at(row / g.rows.out, g.rows.start(o) + r, g.columns.start(p) + s) + c]);
   return convert_to<T>(sum / static_cast<compute_t<T>>(g.divisor(o, p)));
 }
 
@@ -338,7 +352,8 @@ void max_pool(const PoolGeometry& g, const Tensor& in, const Tensor& out, const 
     uint8_t* kept = positions.defined() ? positions.data<uint8_t>() : nullptr;
     for_each_rows(rows, width, g.taps(), [&](int64_t begin, int64_t end) { max_rows(g, from, to, kept, begin, end); });
   };
-  if (kind == u8 && in.dtype() == f32) return run(HWY_DYNAMIC_DISPATCH(max_rows_f32), in.data<float>(), out.data<float>());
+  if (kind == u8 && in.dtype() == f32)
+    return run(HWY_DYNAMIC_DISPATCH(max_rows_f32), in.data<float>(), out.data<float>());
   if (kind == u8 && in.dtype() == bf16)
     return run(HWY_DYNAMIC_DISPATCH(max_rows_bf16), in.data<bfloat16>(), out.data<bfloat16>());
   visit_positions(in.dtype(), kind, [&]<class T, class Position>() {
@@ -381,7 +396,8 @@ void max_pool_gather(const PoolGeometry& g, const Tensor& in, const Tensor& posi
       const int64_t at = (row * g.columns.out + p) * g.channels + c, o = row % g.rows.out;
       const int64_t r = taken[at] / g.columns.kernel, s = taken[at] % g.columns.kernel;
       to[at] = from[g.input_at(row / g.rows.out, g.rows.start(o) + r * g.rows.dilation,
-                               g.columns.start(p) + s * g.columns.dilation) + c];
+                               g.columns.start(p) + s * g.columns.dilation) +
+                    c];
     });
   });
 }
@@ -410,7 +426,8 @@ void mean_pool_gradient(const PoolGeometry& g, const Tensor& gradient, const Ten
     for_each_rows(rows, g.columns.in * g.channels, 2,
                   [&](int64_t begin, int64_t end) { mean_gradient(g, from, to, begin, end); });
   };
-  if (result.dtype() == f32) return run(HWY_DYNAMIC_DISPATCH(mean_gradient_f32), gradient.data<float>(), result.data<float>());
+  if (result.dtype() == f32)
+    return run(HWY_DYNAMIC_DISPATCH(mean_gradient_f32), gradient.data<float>(), result.data<float>());
   if (result.dtype() == bf16)
     return run(HWY_DYNAMIC_DISPATCH(mean_gradient_bf16), gradient.data<bfloat16>(), result.data<bfloat16>());
   visit_floating("avg_pool2d", result.dtype(), [&]<class T>() {

@@ -11,7 +11,8 @@ namespace {
 
 constexpr int threads = 128;
 
-/// Calls `body(row, column, c)` for this thread's share: rows over blocks, pixels and groups of `width` channels within.
+/// Calls `body(row, column, c)` for this thread's share: rows over blocks, pixels and groups of `width` channels
+/// within.
 template <int width, class Body>
 __device__ void for_each_group(index_t rows, index_t columns, index_t channels, Body body) {
   const auto groups = static_cast<unsigned>(channels / width);
@@ -35,7 +36,8 @@ __global__ void max_kernel(PoolGeometry g, const T* in, T* out, Position* positi
   using C = compute_t<T>;
   for_each_group<width>(g.images * g.rows.out, g.columns.out, g.channels, [&](index_t row, index_t p, index_t c) {
     const index_t image = row / g.rows.out, o = row % g.rows.out, to = g.output_at(image, o, p) + c;
-    const index_t r0 = g.rows.first_tap(o), r1 = g.rows.end_tap(o), s0 = g.columns.first_tap(p), s1 = g.columns.end_tap(p);
+    const index_t r0 = g.rows.first_tap(o), r1 = g.rows.end_tap(o), s0 = g.columns.first_tap(p),
+                  s1 = g.columns.end_tap(p);
     C largest[width];
     int where[width];
     for (int k = 0; k < width; ++k) {
@@ -44,8 +46,9 @@ __global__ void max_kernel(PoolGeometry g, const T* in, T* out, Position* positi
     }
     for (index_t r = r0; r < r1; ++r) {
       for (index_t s = s0; s < s1; ++s) {
-        const auto values = load_vector<width>(in + g.input_at(image, g.rows.start(o) + r * g.rows.dilation,
-                                                               g.columns.start(p) + s * g.columns.dilation) + c);
+        const auto values = load_vector<width>(
+            in + g.input_at(image, g.rows.start(o) + r * g.rows.dilation, g.columns.start(p) + s * g.columns.dilation) +
+            c);
         const int tap = static_cast<int>(r * g.columns.kernel + s);
 #pragma unroll
         for (int k = 0; k < width; ++k) {
@@ -96,8 +99,10 @@ template <class T, class Position>
 __global__ void max_gather_kernel(PoolGeometry g, const T* in, const Position* positions, T* out) {
   for_each_group<1>(g.images * g.rows.out, g.columns.out, g.channels, [&](index_t row, index_t p, index_t c) {
     const index_t image = row / g.rows.out, o = row % g.rows.out, at = g.output_at(image, o, p) + c;
-    const index_t r = static_cast<index_t>(positions[at]) / g.columns.kernel, s = static_cast<index_t>(positions[at]) % g.columns.kernel;
-    out[at] = in[g.input_at(image, g.rows.start(o) + r * g.rows.dilation, g.columns.start(p) + s * g.columns.dilation) + c];
+    const index_t r = static_cast<index_t>(positions[at]) / g.columns.kernel,
+                  s = static_cast<index_t>(positions[at]) % g.columns.kernel;
+    out[at] =
+        in[g.input_at(image, g.rows.start(o) + r * g.rows.dilation, g.columns.start(p) + s * g.columns.dilation) + c];
   });
 }
 
@@ -154,8 +159,10 @@ void start(void (*wide_kernel)(Parameters...), void (*narrow_kernel)(Parameters.
 template <class Body>
 void visit_positions(DType dtype, const Tensor& positions, Body&& body) {
   visit_floating("max_pool2d", dtype, [&]<class T>() {
-    if (positions.defined() && positions.dtype() == i32) body.template operator()<T, int32_t>();
-    else body.template operator()<T, uint8_t>();
+    if (positions.defined() && positions.dtype() == i32)
+      body.template operator()<T, int32_t>();
+    else
+      body.template operator()<T, uint8_t>();
   });
 }
 
@@ -175,8 +182,9 @@ bool fits_wide(const PoolGeometry& g, const T* a, const T* b, const Position* po
 void max_pool(const PoolGeometry& g, const Tensor& in, const Tensor& out, const Tensor& positions) {
   visit_positions(in.dtype(), positions, [&]<class T, class Position>() {
     Position* kept = address<T, Position>(positions);
-    start<T>(max_kernel<wide<T>, T, Position>, max_kernel<1, T, Position>, fits_wide<T>(g, in.data<T>(), out.data<T>(), kept),
-             g.images * g.rows.out, g, in.data<T>(), out.data<T>(), kept);
+    start<T>(max_kernel<wide<T>, T, Position>, max_kernel<1, T, Position>,
+             fits_wide<T>(g, in.data<T>(), out.data<T>(), kept), g.images * g.rows.out, g, in.data<T>(), out.data<T>(),
+             kept);
   });
 }
 
@@ -184,22 +192,23 @@ void max_pool_gradient(const PoolGeometry& g, const Tensor& gradient, const Tens
   visit_positions(result.dtype(), positions, [&]<class T, class Position>() {
     const Position* taken = positions.data<Position>();
     start<T>(max_gradient_kernel<wide<T>, T, Position>, max_gradient_kernel<1, T, Position>,
-             fits_wide<T>(g, gradient.data<T>(), result.data<T>(), taken), g.images * g.rows.in, g, gradient.data<T>(), taken,
-             result.data<T>());
+             fits_wide<T>(g, gradient.data<T>(), result.data<T>(), taken), g.images * g.rows.in, g, gradient.data<T>(),
+             taken, result.data<T>());
   });
 }
 
 void max_pool_gather(const PoolGeometry& g, const Tensor& in, const Tensor& positions, const Tensor& out) {
   visit_positions(in.dtype(), positions, [&]<class T, class Position>() {
-    start<T>(max_gather_kernel<T, Position>, max_gather_kernel<T, Position>, false, g.images * g.rows.out, g, in.data<T>(),
-             positions.data<Position>(), out.data<T>());
+    start<T>(max_gather_kernel<T, Position>, max_gather_kernel<T, Position>, false, g.images * g.rows.out, g,
+             in.data<T>(), positions.data<Position>(), out.data<T>());
   });
 }
 
 void mean_pool(const PoolGeometry& g, const Tensor& in, const Tensor& out) {
   visit_floating("avg_pool2d", in.dtype(), [&]<class T>() {
     const bool is_wide = widest_vector<T>(g.channels, in.data<T>(), out.data<T>()) == wide<T>;
-    start<T>(mean_kernel<wide<T>, T>, mean_kernel<1, T>, is_wide, g.images * g.rows.out, g, in.data<T>(), out.data<T>());
+    start<T>(mean_kernel<wide<T>, T>, mean_kernel<1, T>, is_wide, g.images * g.rows.out, g, in.data<T>(),
+             out.data<T>());
   });
 }
 

@@ -59,7 +59,9 @@ struct PoolGeometry {
   int64_t taps() const { return rows.kernel * columns.kernel; }
   /// Whether windows stand side by side: each input belongs to one of them at most.
   bool is_tiling() const {
-    auto tiles = [](const PoolAxis& axis) { return axis.stride == axis.kernel && axis.padding == 0 && axis.dilation == 1; };
+    auto tiles = [](const PoolAxis& axis) {
+      return axis.stride == axis.kernel && axis.padding == 0 && axis.dilation == 1;
+    };
     return tiles(rows) && tiles(columns);
   }
   Shape input_shape() const { return {images, channels, rows.in, columns.in}; }
@@ -82,7 +84,8 @@ Tensor max_pool_gradient(const PoolGeometry& geometry, const Tensor& upstream, c
 namespace cpu {
 /// `positions` may be undefined.
 void max_pool(const PoolGeometry& geometry, const Tensor& in, const Tensor& out, const Tensor& positions);
-void max_pool_gradient(const PoolGeometry& geometry, const Tensor& gradient, const Tensor& positions, const Tensor& result);
+void max_pool_gradient(const PoolGeometry& geometry, const Tensor& gradient, const Tensor& positions,
+                       const Tensor& result);
 /// The elements that the positions name: the gradient of max_pool_gradient.
 void max_pool_gather(const PoolGeometry& geometry, const Tensor& in, const Tensor& positions, const Tensor& out);
 void mean_pool(const PoolGeometry& geometry, const Tensor& in, const Tensor& out);
@@ -91,7 +94,8 @@ void mean_pool_gradient(const PoolGeometry& geometry, const Tensor& gradient, co
 
 namespace cuda {
 void max_pool(const PoolGeometry& geometry, const Tensor& in, const Tensor& out, const Tensor& positions);
-void max_pool_gradient(const PoolGeometry& geometry, const Tensor& gradient, const Tensor& positions, const Tensor& result);
+void max_pool_gradient(const PoolGeometry& geometry, const Tensor& gradient, const Tensor& positions,
+                       const Tensor& result);
 void max_pool_gather(const PoolGeometry& geometry, const Tensor& in, const Tensor& positions, const Tensor& out);
 void mean_pool(const PoolGeometry& geometry, const Tensor& in, const Tensor& out);
 void mean_pool_gradient(const PoolGeometry& geometry, const Tensor& gradient, const Tensor& result);

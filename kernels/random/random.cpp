@@ -14,7 +14,8 @@ using random::Distribution;
 using random::Draw;
 
 void draw_into(const Draw& draw, const Tensor& target, bool in_place) {
-  const RandomKey key = next_random_key(target.device());  // also for nothing, so that later calls do not depend on sizes
+  const RandomKey key =
+      next_random_key(target.device());  // also for nothing, so that later calls do not depend on sizes
   if (target.numel()) on<cpu::draw, cuda::draw>(target.device(), draw, key, target, in_place);
 }
 

@@ -1,5 +1,5 @@
-// Random tensors: Philox counters keyed by element (core/philox.h), so the same numbers on every device, at any number of
-// threads, in any memory layout.
+// Random tensors: Philox counters keyed by element (core/philox.h), so the same numbers on every device, at any number
+// of threads, in any memory layout.
 #pragma once
 
 #include <cstdint>
@@ -18,12 +18,12 @@ Tensor randint(int64_t low, int64_t high, const Shape& shape, TensorOptions opti
 inline Tensor randint(int64_t high, const Shape& shape, TensorOptions options = {i64, cpu_device}) {
   return randint(0, high, shape, options);
 }
-/// The numbers 0 to count - 1 in random order, i64 or i32. Each element is worked out on its own by a permutation keyed by
-/// the random state (random_permutation.h): no sort, no workspace, and a captured step shuffles anew at each replay.
+/// The numbers 0 to count - 1 in random order, i64 or i32. Each element is worked out on its own by a permutation keyed
+/// by the random state (random_permutation.h): no sort, no workspace, and a captured step shuffles anew at each replay.
 Tensor randperm(int64_t count, TensorOptions options = {i64, cpu_device});
 
-// In place, for initial weights and the like: the target keeps its strides and its version rises. An error where history
-// is recorded of it; use a NoGradGuard. Returns the target.
+// In place, for initial weights and the like: the target keeps its strides and its version rises. An error where
+// history is recorded of it; use a NoGradGuard. Returns the target.
 /// Uniform in [low, high).
 const Tensor& uniform_(const Tensor& target, double low = 0, double high = 1);
 /// Normal with the given mean and standard deviation.

@@ -18,10 +18,12 @@ void uniform_floats(const random::Draw& draw, const uint32_t* words, float* targ
   for (int64_t i = 0; i < count; ++i) target[i] = random::uniform_element<float>(draw, words[i]);
 }
 
-/// Elements `begin` to `end` of the permutation. All that is on its way goes through the network together, for its rounds
-/// are the same for every element; who has arrived below `count` is written, the rest moves up and goes once more.
+/// Elements `begin` to `end` of the permutation. All that is on its way goes through the network together, for its
+/// rounds are the same for every element; who has arrived below `count` is written, the rest moves up and goes once
+/// more.
 template <class T>
-void permuted_elements(const random::Permutation& permutation, uint64_t count, uint64_t begin, uint64_t end, T* target) {
+void permuted_elements(const random::Permutation& permutation, uint64_t count, uint64_t begin, uint64_t end,
+                       T* target) {
   constexpr size_t most = 512;
   uint64_t walking[most];
   uint16_t places[most];
@@ -44,10 +46,12 @@ void permuted_elements(const random::Permutation& permutation, uint64_t count, u
   }
 }
 
-void permuted_i64(const random::Permutation& permutation, uint64_t count, uint64_t begin, uint64_t end, int64_t* target) {
+void permuted_i64(const random::Permutation& permutation, uint64_t count, uint64_t begin, uint64_t end,
+                  int64_t* target) {
   permuted_elements(permutation, count, begin, end, target);
 }
-void permuted_i32(const random::Permutation& permutation, uint64_t count, uint64_t begin, uint64_t end, int32_t* target) {
+void permuted_i32(const random::Permutation& permutation, uint64_t count, uint64_t begin, uint64_t end,
+                  int32_t* target) {
   permuted_elements(permutation, count, begin, end, target);
 }
 
@@ -62,7 +66,7 @@ HWY_EXPORT(permuted_i32);
 
 namespace {
 
-constexpr int64_t grain = 8192;       ///< elements of a piece
+constexpr int64_t grain = 8192;        ///< elements of a piece
 constexpr int64_t batch_blocks = 256;  ///< Philox blocks at a time, small enough for the cache
 
 template <class T>
@@ -117,8 +121,10 @@ void permutation(const RandomKey& key, const Tensor& target) {
       permuted(network, count, static_cast<uint64_t>(begin), static_cast<uint64_t>(end), data);
     });
   };
-  if (target.dtype() == i64) pieces(HWY_DYNAMIC_DISPATCH(permuted_i64), target.data<int64_t>());
-  else pieces(HWY_DYNAMIC_DISPATCH(permuted_i32), target.data<int32_t>());
+  if (target.dtype() == i64)
+    pieces(HWY_DYNAMIC_DISPATCH(permuted_i64), target.data<int64_t>());
+  else
+    pieces(HWY_DYNAMIC_DISPATCH(permuted_i32), target.data<int32_t>());
 }
 
 }  // namespace percale::cpu

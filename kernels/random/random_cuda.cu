@@ -9,7 +9,8 @@ constexpr int threads = 256;
 
 /// A thread draws one Philox block of elements after the other: they stand together in row-major order.
 template <class T>
-__global__ void draw_kernel(random::Draw draw, RandomKey key, StridedLayout<1> layout, T* target, const ErrorRecord* error) {
+__global__ void draw_kernel(random::Draw draw, RandomKey key, StridedLayout<1> layout, T* target,
+                            const ErrorRecord* error) {
   if (error && has_error(error)) return;
   const uint64_t step = key.step_now();
   const int each = random::elements_in_block(draw.distribution);
@@ -42,7 +43,8 @@ void draw(const random::Draw& draw, const RandomKey& key, const Tensor& target, 
 void permutation(const RandomKey& key, const Tensor& target) {
   const int64_t count = target.numel();
   visit_index("randperm", target.dtype(), [&]<class T>() {
-    launch(permutation_kernel<T>, blocks_for(count, threads), threads, 0, current_stream(), key, target.data<T>(), count);
+    launch(permutation_kernel<T>, blocks_for(count, threads), threads, 0, current_stream(), key, target.data<T>(),
+           count);
   });
 }
 

@@ -1,4 +1,5 @@
-// What the two twins of the random operations implement, and how an element's bits become its number: one source for both.
+// What the two twins of the random operations implement, and how an element's bits become its number: one source for
+// both.
 #pragma once
 
 #include <cstdint>
@@ -12,8 +13,8 @@ namespace percale::random {
 
 enum class Distribution : uint8_t { uniform, normal, integers };
 
-/// What is drawn: uniform in [first, second), normal with mean `first` and deviation `second`, or one of `count` integers
-/// from `lowest` on.
+/// What is drawn: uniform in [first, second), normal with mean `first` and deviation `second`, or one of `count`
+/// integers from `lowest` on.
 struct Draw {
   Distribution distribution;
   double first = 0, second = 1;
@@ -72,8 +73,8 @@ PERCALE_HOST_DEVICE inline T element(const Draw& draw, const uint32_t* words, in
 }  // namespace percale::random
 
 namespace percale::cpu {
-/// Element i in row-major order is drawn from the bits of i. `in_place`: the target is lasting state, left alone once an
-/// operation has met a bad index.
+/// Element i in row-major order is drawn from the bits of i. `in_place`: the target is lasting state, left alone once
+/// an operation has met a bad index.
 void draw(const random::Draw& draw, const RandomKey& key, const Tensor& target, bool in_place);
 /// A permutation of 0 to count - 1 into a contiguous i64 or i32 target.
 void permutation(const RandomKey& key, const Tensor& target);

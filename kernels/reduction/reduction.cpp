@@ -57,8 +57,10 @@ ReductionPlan plan_of(const Tensor& x, const Selection& selection, const Tensor&
 Tensor reduced(const Tensor& x, const Selection& selection, Reduce how, double divisor = 1) {
   const Tensor in = is_floating(x.dtype()) ? x.detach() : x.to(i64);
   const Tensor out = Tensor::empty(selection.kept, {compute_dtype(in.dtype()), in.device()});
-  if (selection.count == 0) fill(out, 0 / divisor);
-  else if (out.numel()) on<cpu::reduce, cuda::reduce>(in.device(), in, out, plan_of(in, selection, out), how, divisor);
+  if (selection.count == 0)
+    fill(out, 0 / divisor);
+  else if (out.numel())
+    on<cpu::reduce, cuda::reduce>(in.device(), in, out, plan_of(in, selection, out), how, divisor);
   return out.to(in.dtype());
 }
 
@@ -97,7 +99,8 @@ Tensor mean(const Tensor& x, const Shape& dims, bool keepdim) {
 
 namespace {
 
-Tensor extreme(const char* operation, const char* grad_fn, Reduce how, const Tensor& x, const Shape& dims, bool keepdim) {
+Tensor extreme(const char* operation, const char* grad_fn, Reduce how, const Tensor& x, const Shape& dims,
+               bool keepdim) {
   const Selection selection = select_dims(operation, x.shape(), dims);
   require(selection.count > 0, operation, "there is nothing to compare: shape {} over dimensions {}", x.shape(), dims);
   const Tensor result = squeezed(reduced(x, selection, how).to(x.dtype()), selection, keepdim);

@@ -126,15 +126,18 @@ HWY_EXPORT(functions_i64);
 
 namespace {
 
-constexpr int64_t grain = 65536;       // elements a piece of work
+constexpr int64_t grain = 65536;  // elements a piece of work
 constexpr int64_t tile_rows = 64;
-constexpr int64_t tile = 64 * strip;   // elements reduced in their own type before they join the total
+constexpr int64_t tile = 64 * strip;  // elements reduced in their own type before they join the total
 
 template <class T>
 ReductionFunctions<T> functions(Reduce how) {
-  if constexpr (std::is_same_v<T, float>) return HWY_DYNAMIC_DISPATCH(functions_f32)(how);
-  else if constexpr (std::is_same_v<T, double>) return HWY_DYNAMIC_DISPATCH(functions_f64)(how);
-  else return HWY_DYNAMIC_DISPATCH(functions_i64)(how);
+  if constexpr (std::is_same_v<T, float>)
+    return HWY_DYNAMIC_DISPATCH(functions_f32)(how);
+  else if constexpr (std::is_same_v<T, double>)
+    return HWY_DYNAMIC_DISPATCH(functions_f64)(how);
+  else
+    return HWY_DYNAMIC_DISPATCH(functions_i64)(how);
 }
 
 /// Blocks are added up in f64.
@@ -143,8 +146,10 @@ using total_t = std::conditional_t<std::is_same_v<T, float>, double, T>;
 
 template <class T>
 void join(T& total, T more, Reduce how) {
-  if (how == Reduce::sum) total += more;
-  else if (more != more || (how == Reduce::max ? more > total : more < total)) total = more;
+  if (how == Reduce::sum)
+    total += more;
+  else if (more != more || (how == Reduce::max ? more > total : more < total))
+    total = more;
 }
 
 /// Where the `index`-th element of a walk stands in `operand`.
@@ -181,8 +186,10 @@ struct Reduction {
 
   void write(int64_t output, Total total) const {
     A& target = out[offset_in(plan.outputs, 1, output)];
-    if constexpr (std::is_integral_v<A>) target = total;
-    else target = static_cast<A>(how == Reduce::sum ? total / divisor : total);
+    if constexpr (std::is_integral_v<A>)
+      target = total;
+    else
+      target = static_cast<A>(how == Reduce::sum ? total / divisor : total);
   }
 
   /// Elements [begin, begin + count) of the inner walk, in a row.
@@ -273,7 +280,8 @@ struct Reduction {
         Total own[strip];
         Total* totals = chunks > 1 ? partial + part * all + output : own;
         std::fill_n(totals, here, identity_of<Total>(how));
-        columns(in + offset_in(outer, 0, group) + column * step, step, here, begin, std::min(begin + chunk, rows), totals);
+        columns(in + offset_in(outer, 0, group) + column * step, step, here, begin, std::min(begin + chunk, rows),
+                totals);
         for (int64_t c = 0; c < here && chunks == 1; ++c) write(output + c, own[c]);
       }
     });
@@ -304,8 +312,10 @@ int64_t first_largest(const T* data, int64_t step, int64_t count, const Reductio
 void reduce(const Tensor& in, const Tensor& out, const ReductionPlan& plan, Reduce how, double divisor) {
   visit_reducible(in.dtype(), [&]<class T>() {
     const Reduction<T> reduction{in.data<T>(), out.data<compute_t<T>>(), plan, how, divisor};
-    if (plan.by_columns()) reduction.by_columns();
-    else reduction.by_rows();
+    if (plan.by_columns())
+      reduction.by_columns();
+    else
+      reduction.by_rows();
   });
 }
 

@@ -15,7 +15,7 @@ constexpr int64_t row_length = 16384, column_length = 256;
 struct Extent {
   StridedLayout<2> outputs;  ///< operand 0: the input, 1: the output
   StridedLayout<1> inner;
-  int64_t chunk;             ///< elements of an output a block; blockIdx.y says which
+  int64_t chunk;  ///< elements of an output a block; blockIdx.y says which
   double divisor;
 
   __device__ index_t begin() const { return blockIdx.y * chunk; }
@@ -25,9 +25,12 @@ struct Extent {
   /// The result of output `o`: where it belongs, or with the others of its chunk where there are several.
   template <class A>
   __device__ void write(A* out, index_t o, A total) const {
-    if (gridDim.y > 1) out[blockIdx.y * outputs.count + o] = total;
-    else if constexpr (std::is_integral_v<A>) out[outputs.offsets(o)[1]] = total;
-    else out[outputs.offsets(o)[1]] = divisor == 1 ? total : static_cast<A>(static_cast<double>(total) / divisor);
+    if (gridDim.y > 1)
+      out[blockIdx.y * outputs.count + o] = total;
+    else if constexpr (std::is_integral_v<A>)
+      out[outputs.offsets(o)[1]] = total;
+    else
+      out[outputs.offsets(o)[1]] = divisor == 1 ? total : static_cast<A>(static_cast<double>(total) / divisor);
   }
 };
 
@@ -98,7 +101,8 @@ __global__ void reduce_columns_kernel(Extent extent, const T* in, A* out, A iden
 
 /// The largest and where it stands: a warp or a block an output, whose elements are `step` apart.
 template <int group, class T, class A>
-__global__ void argmax_kernel(StridedLayout<2> outputs, index_t count, index_t step, const T* in, int64_t* out, A lowest) {
+__global__ void argmax_kernel(StridedLayout<2> outputs, index_t count, index_t step, const T* in, int64_t* out,
+                              A lowest) {
   constexpr bool is_block = group > warp_size;
   const index_t o = is_block ? blockIdx.x : static_cast<index_t>(blockIdx.x) * row_threads + warp_index();
   if (o >= outputs.count) return;
@@ -109,8 +113,10 @@ __global__ void argmax_kernel(StridedLayout<2> outputs, index_t count, index_t s
   Found<A> found = nothing;
   for (index_t i = thread; i < count; i += group)
     found = combine(found, Found<A>{percale::convert_to<A>(in[at[0] + i * step]), i});
-  if constexpr (is_block) found = block_reduce(found, combine, nothing, dynamic_shared<BlockScratch<Found<A>>>());
-  else found = warp_reduce(found, combine);
+  if constexpr (is_block)
+    found = block_reduce(found, combine, nothing, dynamic_shared<BlockScratch<Found<A>>>());
+  else
+    found = warp_reduce(found, combine);
   if (thread == 0) out[at[1]] = found.index;
 }
 
@@ -129,7 +135,8 @@ Extent extent_of(const ReductionPlan& plan, int64_t chunk, double divisor) {
   unpack(plan.outputs, kept, kept_strides);
   unpack(plan.inner, reduced, reduced_strides);
   while ((plan.inner.count + chunk - 1) / chunk > 65535) chunk *= 2;  // what a grid's y can be
-  return {strided_layout(kept, kept_strides[0], kept_strides[1]), strided_layout(reduced, reduced_strides[0]), chunk, divisor};
+  return {strided_layout(kept, kept_strides[0], kept_strides[1]), strided_layout(reduced, reduced_strides[0]), chunk,
+          divisor};
 }
 
 /// The walk over the chunks' results, which lie in rows of all outputs.
@@ -170,11 +177,15 @@ void reduce_with(const T* in, A* out, const ReductionPlan& plan, Reduce how, dou
     start(reduce_columns_kernel<T, A, Combine>, (outputs + column_threads - 1) / column_threads,
           dim3(column_threads, row_threads), sizeof(ColumnTotals<A>));
   } else if (is_short) {
-    if (vectors) start(reduce_short_kernel<wide<T>, T, A, Combine>, warps, threads, 0);
-    else start(reduce_short_kernel<1, T, A, Combine>, warps, threads, 0);
+    if (vectors)
+      start(reduce_short_kernel<wide<T>, T, A, Combine>, warps, threads, 0);
+    else
+      start(reduce_short_kernel<1, T, A, Combine>, warps, threads, 0);
   } else {
-    if (vectors) start(reduce_long_kernel<wide<T>, T, A, Combine>, outputs, threads, scratch);
-    else start(reduce_long_kernel<1, T, A, Combine>, outputs, threads, scratch);
+    if (vectors)
+      start(reduce_long_kernel<wide<T>, T, A, Combine>, outputs, threads, scratch);
+    else
+      start(reduce_long_kernel<1, T, A, Combine>, outputs, threads, scratch);
   }
   if (chunks > 1) reduce_with<A>(target, out, plan_of_chunks(plan, chunks), how, divisor, combine);
 }
@@ -184,9 +195,12 @@ void reduce_with(const T* in, A* out, const ReductionPlan& plan, Reduce how, dou
 void reduce(const Tensor& in, const Tensor& out, const ReductionPlan& plan, Reduce how, double divisor) {
   visit_reducible(in.dtype(), [&]<class T>() {
     auto with = [&](auto combine) { reduce_with(in.data<T>(), out.data<compute_t<T>>(), plan, how, divisor, combine); };
-    if (how == Reduce::sum) with(combine::Sum{});
-    else if (how == Reduce::max) with(combine::Largest{});
-    else with(combine::Smallest{});
+    if (how == Reduce::sum)
+      with(combine::Sum{});
+    else if (how == Reduce::max)
+      with(combine::Largest{});
+    else
+      with(combine::Smallest{});
   });
 }
 
@@ -199,8 +213,8 @@ void argmax(const Tensor& in, int dim, const Tensor& out) {
     using A = compute_t<T>;
     const A lowest = identity_of<A>(Reduce::max);
     if (count <= 1024) {
-      launch(argmax_kernel<warp_size, T, A>, (outputs.count + row_threads - 1) / row_threads, threads, 0, current_stream(),
-             outputs, count, step, in.data<T>(), out.data<int64_t>(), lowest);
+      launch(argmax_kernel<warp_size, T, A>, (outputs.count + row_threads - 1) / row_threads, threads, 0,
+             current_stream(), outputs, count, step, in.data<T>(), out.data<int64_t>(), lowest);
     } else {
       launch(argmax_kernel<threads, T, A>, outputs.count, threads, sizeof(BlockScratch<Found<A>>), current_stream(),
              outputs, count, step, in.data<T>(), out.data<int64_t>(), lowest);

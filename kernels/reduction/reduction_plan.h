@@ -28,24 +28,31 @@ template <class T>
 T identity_of(Reduce how) {
   if (how == Reduce::sum) return T(0);
   using Limits = std::numeric_limits<T>;
-  if constexpr (Limits::has_infinity) return how == Reduce::max ? -Limits::infinity() : Limits::infinity();
-  else return how == Reduce::max ? Limits::lowest() : Limits::max();
+  if constexpr (Limits::has_infinity)
+    return how == Reduce::max ? -Limits::infinity() : Limits::infinity();
+  else
+    return how == Reduce::max ? Limits::lowest() : Limits::max();
 }
 
 /// Calls `body.operator()<T>()` with the type of f32, f64, f16, bf16 or i64: what the twins take.
 template <class Body>
 void visit_reducible(DType dtype, Body&& body) {
   switch (dtype) {
-    case f32: return body.template operator()<float>();
-    case f64: return body.template operator()<double>();
-    case f16: return body.template operator()<half>();
-    case bf16: return body.template operator()<bfloat16>();
-    default: return body.template operator()<int64_t>();
+    case f32:
+      return body.template operator()<float>();
+    case f64:
+      return body.template operator()<double>();
+    case f16:
+      return body.template operator()<half>();
+    case bf16:
+      return body.template operator()<bfloat16>();
+    default:
+      return body.template operator()<int64_t>();
   }
 }
 
-// Both twins: `in` is f32, f64, f16, bf16 or i64; `out` has its compute type (f32 for the 16-bit ones) and is divided by
-// `divisor`. There is something to reduce, and to write.
+// Both twins: `in` is f32, f64, f16, bf16 or i64; `out` has its compute type (f32 for the 16-bit ones) and is divided
+// by `divisor`. There is something to reduce, and to write.
 namespace cpu {
 void reduce(const Tensor& in, const Tensor& out, const ReductionPlan& plan, Reduce how, double divisor);
 void argmax(const Tensor& in, int dim, const Tensor& out);

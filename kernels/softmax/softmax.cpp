@@ -25,19 +25,19 @@ Tensor softmax_gradient(const Tensor& upstream, const Tensor& y, int dim, bool l
   if (result.numel())
     on<cpu::softmax_gradient, cuda::softmax_gradient>(y.device(), gradient, own, result, rows_of(own, dim), logarithm);
   const char* name = logarithm ? "LogSoftmaxBackwardDataBackward0" : "SoftmaxBackwardDataBackward0";
-  return record(name, result.to(y.dtype()), {upstream, y}, saved(upstream, y),
-                [dim, logarithm](const Tensors& gradients, const Saved& saved) -> Tensors {
-                  const Tensor& next = gradients[0];
-                  const Tensor upstream = saved[0], y = saved[1];
-                  const Shape along{dim};
-                  if (logarithm) {
-                    const Tensor probability = exp(y);
-                    return {next - sum(next * probability, along, true),
-                            neg(next * probability * sum(upstream, along, true))};
-                  }
-                  return {softmax_gradient(next, y, dim, false), next * (upstream - sum(upstream * y, along, true)) -
-                                                                     upstream * sum(next * y, along, true)};
-                });
+  return record(
+      name, result.to(y.dtype()), {upstream, y}, saved(upstream, y),
+      [dim, logarithm](const Tensors& gradients, const Saved& saved) -> Tensors {
+        const Tensor& next = gradients[0];
+        const Tensor upstream = saved[0], y = saved[1];
+        const Shape along{dim};
+        if (logarithm) {
+          const Tensor probability = exp(y);
+          return {next - sum(next * probability, along, true), neg(next * probability * sum(upstream, along, true))};
+        }
+        return {softmax_gradient(next, y, dim, false),
+                next * (upstream - sum(upstream * y, along, true)) - upstream * sum(next * y, along, true)};
+      });
 }
 
 Tensor apply(const char* name, const char* grad_fn, const Tensor& x, int64_t along, bool logarithm) {

@@ -5,8 +5,8 @@
 
 namespace percale {
 
-/// exp(x) / sum(exp(x)) along `dim` (negative ones count from the back), with the largest x subtracted first: no finite x
-/// overflows. f32, f64, f16 and bf16 (computed in f32); the output has x's stride order. NaN where a row holds NaN,
+/// exp(x) / sum(exp(x)) along `dim` (negative ones count from the back), with the largest x subtracted first: no finite
+/// x overflows. f32, f64, f16 and bf16 (computed in f32); the output has x's stride order. NaN where a row holds NaN,
 /// +infinity, or nothing but -infinity.
 Tensor softmax(const Tensor& x, int64_t dim);
 

@@ -53,8 +53,8 @@ void gradient_row(const float* gradient, const float* y, float* result, int64_t 
       return hn::NegMulAdd(simd::exp(t, own), hn::Set(t, sum), g);
     });
   } else {
-    const auto sum = static_cast<float>(
-        simd::map_reduce<simd::Sum, 2>(in, nullptr, length, [](auto, auto g, auto own) HWY_ATTR { return hn::Mul(g, own); }));
+    const auto sum = static_cast<float>(simd::map_reduce<simd::Sum, 2>(
+        in, nullptr, length, [](auto, auto g, auto own) HWY_ATTR { return hn::Mul(g, own); }));
     for_each_vector<2>(in, result, count, [=](auto t, auto g, auto own, auto, auto) HWY_ATTR {
       return hn::Mul(own, hn::Sub(g, hn::Set(t, sum)));
     });
@@ -92,8 +92,8 @@ void softmax_columns(const float* x, float* y, int64_t count, int64_t length, in
   }
 }
 
-void gradient_columns(const float* gradient, const float* y, float* result, int64_t count, int64_t length, int64_t inner,
-                      bool logarithm) {
+void gradient_columns(const float* gradient, const float* y, float* result, int64_t count, int64_t length,
+                      int64_t inner, bool logarithm) {
   HWY_ALIGN float sum[strip];
   std::fill_n(sum, count, 0.0f);
   for (int64_t k = 0; k < length; ++k) {
@@ -104,7 +104,8 @@ void gradient_columns(const float* gradient, const float* y, float* result, int6
   }
   for (int64_t k = 0; k < length; ++k) {
     simd::for_lanes(count, [&](auto t, int64_t i) HWY_ATTR {
-      const auto g = hn::LoadU(t, gradient + k * inner + i), own = hn::LoadU(t, y + k * inner + i), total = hn::LoadU(t, sum + i);
+      const auto g = hn::LoadU(t, gradient + k * inner + i), own = hn::LoadU(t, y + k * inner + i),
+                 total = hn::LoadU(t, sum + i);
       const auto value = logarithm ? hn::NegMulAdd(simd::exp(t, own), total, g) : hn::Mul(own, hn::Sub(g, total));
       hn::StoreU(value, t, result + k * inner + i);
     });
@@ -126,7 +127,8 @@ void softmax_rows(const float* x, float* y, int64_t count, int64_t length, bool 
   }
 }
 
-void gradient_rows(const float* gradient, const float* y, float* result, int64_t count, int64_t length, bool logarithm) {
+void gradient_rows(const float* gradient, const float* y, float* result, int64_t count, int64_t length,
+                   bool logarithm) {
   if (length > simd::tile_height) {
     for (int64_t i = 0; i < count; ++i)
       gradient_row(gradient + i * length, y + i * length, result + i * length, length, logarithm);
@@ -163,11 +165,11 @@ void softmax_doubles(const double* x, double* y, int64_t length, int64_t step, b
     if (x[k * step] > largest || x[k * step] != x[k * step]) largest = x[k * step];
   for (int64_t k = 0; k < length; ++k) sum += y[k * step] = std::exp(x[k * step] - largest);
   const double shift = std::log(sum);
-  for (int64_t k = 0; k < length; ++k)
-    y[k * step] = logarithm ? x[k * step] - largest - shift : y[k * step] / sum;
+  for (int64_t k = 0; k < length; ++k) y[k * step] = logarithm ? x[k * step] - largest - shift : y[k * step] / sum;
 }
 
-void gradient_doubles(const double* gradient, const double* y, double* result, int64_t length, int64_t step, bool logarithm) {
+void gradient_doubles(const double* gradient, const double* y, double* result, int64_t length, int64_t step,
+                      bool logarithm) {
   double sum = 0;
   for (int64_t k = 0; k < length; ++k) sum += logarithm ? gradient[k * step] : gradient[k * step] * y[k * step];
   for (int64_t k = 0; k < length; ++k) {
@@ -190,19 +192,20 @@ void for_each_line(Rows rows, Body body) {
 template <class Body>
 void for_each_strip(Rows rows, Body body) {
   const int64_t strips = (rows.inner + strip - 1) / strip, width = std::min(strip, rows.inner);
-  parallel_for(rows.outer * strips, std::max<int64_t>(grain / (rows.length * width), 1), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t first = i % strips * strip;
-      body(i / strips * rows.inner * rows.length + first, std::min(strip, rows.inner - first));
-    }
-  });
+  parallel_for(rows.outer * strips, std::max<int64_t>(grain / (rows.length * width), 1),
+               [&](int64_t begin, int64_t end) {
+                 for (int64_t i = begin; i < end; ++i) {
+                   const int64_t first = i % strips * strip;
+                   body(i / strips * rows.inner * rows.length + first, std::min(strip, rows.inner - first));
+                 }
+               });
 }
 
 }  // namespace
 
 void softmax(const Tensor& x, const Tensor& y, Rows rows, bool logarithm) {
   if (x.dtype() == f64) {
-    const auto *from = x.data<double>();
+    const auto* from = x.data<double>();
     auto* to = y.data<double>();
     for_each_line(rows, [&](int64_t at) { softmax_doubles(from + at, to + at, rows.length, rows.inner, logarithm); });
     return;

@@ -14,7 +14,8 @@ struct Share {
   index_t row;
   int thread;
 
-  __device__ Share() : row(static_cast<index_t>(blockIdx.x) * (threads / group) + threadIdx.x / group), thread(threadIdx.x % group) {}
+  __device__ Share()
+      : row(static_cast<index_t>(blockIdx.x) * (threads / group) + threadIdx.x / group), thread(threadIdx.x % group) {}
 
   /// Calls `body(i)` for this thread's vectors of a row.
   template <class Body>
@@ -59,7 +60,9 @@ __global__ void softmax_columns_kernel(const A* x, A* y, Rows rows, bool logarit
 
 /// What one element adds to its row's sum, and what becomes of it then.
 template <class A>
-__device__ A addend(A gradient, A y, bool logarithm) { return logarithm ? gradient : gradient * y; }
+__device__ A addend(A gradient, A y, bool logarithm) {
+  return logarithm ? gradient : gradient * y;
+}
 template <class A>
 __device__ A gradient_of(A gradient, A y, A sum, bool logarithm) {
   return logarithm ? gradient - ::exp(y) * sum : y * (gradient - sum);
@@ -102,28 +105,38 @@ template <class A, class Body, class... Addresses>
 void with_share(Rows rows, Body body, const Addresses*... addresses) {
   const bool vectors = widest_vector<A>(rows.length, addresses...) == wide<A>;
   if (rows.length <= 1024) {
-    if (vectors) body.template operator()<warp_size, wide<A>>();
-    else body.template operator()<warp_size, 1>();
+    if (vectors)
+      body.template operator()<warp_size, wide<A>>();
+    else
+      body.template operator()<warp_size, 1>();
   } else {
-    if (vectors) body.template operator()<threads, wide<A>>();
-    else body.template operator()<threads, 1>();
+    if (vectors)
+      body.template operator()<threads, wide<A>>();
+    else
+      body.template operator()<threads, 1>();
   }
 }
 
 template <int group>
-int64_t blocks_of(Rows rows) { return (rows.outer * group + threads - 1) / threads; }
+int64_t blocks_of(Rows rows) {
+  return (rows.outer * group + threads - 1) / threads;
+}
 
 template <class A>
 void softmax_as(const A* x, A* y, Rows rows, bool logarithm) {
   const Stream stream = current_stream();
   if (rows.inner > 1) {
-    launch(softmax_columns_kernel<A>, blocks_for(rows.outer * rows.inner, threads), threads, 0, stream, x, y, rows, logarithm);
+    launch(softmax_columns_kernel<A>, blocks_for(rows.outer * rows.inner, threads), threads, 0, stream, x, y, rows,
+           logarithm);
     return;
   }
-  with_share<A>(rows, [&]<int group, int vector>() {
-    launch(softmax_rows_kernel<group, vector, A>, blocks_of<group>(rows), threads, group_scratch<group, Exponentials<A>>,
-           stream, x, y, rows, logarithm);
-  }, x, y);
+  with_share<A>(
+      rows,
+      [&]<int group, int vector>() {
+        launch(softmax_rows_kernel<group, vector, A>, blocks_of<group>(rows), threads,
+               group_scratch<group, Exponentials<A>>, stream, x, y, rows, logarithm);
+      },
+      x, y);
 }
 
 template <class A>
@@ -134,23 +147,29 @@ void gradient_as(const A* gradient, const A* y, A* result, Rows rows, bool logar
            result, rows, logarithm);
     return;
   }
-  with_share<A>(rows, [&]<int group, int vector>() {
-    launch(gradient_rows_kernel<group, vector, A>, blocks_of<group>(rows), threads, group_scratch<group, A>, stream,
-           gradient, y, result, rows, logarithm);
-  }, gradient, y, result);
+  with_share<A>(
+      rows,
+      [&]<int group, int vector>() {
+        launch(gradient_rows_kernel<group, vector, A>, blocks_of<group>(rows), threads, group_scratch<group, A>, stream,
+               gradient, y, result, rows, logarithm);
+      },
+      gradient, y, result);
 }
 
 }  // namespace
 
 void softmax(const Tensor& x, const Tensor& y, Rows rows, bool logarithm) {
-  if (x.dtype() == f64) softmax_as(x.data<double>(), y.data<double>(), rows, logarithm);
-  else softmax_as(x.data<float>(), y.data<float>(), rows, logarithm);
+  if (x.dtype() == f64)
+    softmax_as(x.data<double>(), y.data<double>(), rows, logarithm);
+  else
+    softmax_as(x.data<float>(), y.data<float>(), rows, logarithm);
 }
 
 void softmax_gradient(const Tensor& gradient, const Tensor& y, const Tensor& result, Rows rows, bool logarithm) {
   if (y.dtype() == f64)
     gradient_as(gradient.data<double>(), y.data<double>(), result.data<double>(), rows, logarithm);
-  else gradient_as(gradient.data<float>(), y.data<float>(), result.data<float>(), rows, logarithm);
+  else
+    gradient_as(gradient.data<float>(), y.data<float>(), result.data<float>(), rows, logarithm);
 }
 
 }  // namespace percale::cuda

@@ -19,8 +19,8 @@ struct Cached {
 };
 
 /// The tensor of the key (a hash) in cache_folder(`name`): read if it is there with `shape` (f32), else computed and
-/// written, whole or not at all. A file that cannot be read is computed anew; one that cannot be written is no error. Of
-/// the files of `name`, the eight that were used last are kept.
+/// written, whole or not at all. A file that cannot be read is computed anew; one that cannot be written is no error.
+/// Of the files of `name`, the eight that were used last are kept.
 Cached cached(const std::string& name, const std::string& key, const Shape& shape,
               const std::function<Tensor()>& compute);
 

@@ -10,7 +10,9 @@ namespace percale::nn {
 namespace {
 
 percale::Conv2dOptions for_operation(const Conv2dOptions& options) {
-  return {.stride = options.stride.shape(), .padding = options.padding.shape(), .dilation = options.dilation.shape(),
+  return {.stride = options.stride.shape(),
+          .padding = options.padding.shape(),
+          .dilation = options.dilation.shape(),
           .groups = options.groups};
 }
 
@@ -32,7 +34,9 @@ Conv2d::Conv2d(int64_t in_channels, int64_t out_channels, Pair kernel_size, cons
   const int64_t groups = options.groups;
   require(groups > 0 && in_channels % groups == 0 && out_channels % groups == 0, "Conv2d",
           "{} and {} channels cannot be split into {} groups", in_channels, out_channels, groups);
-  weight = add("weight", Tensor::empty_channels_last({out_channels, in_channels / groups, kernel_size.height, kernel_size.width}));
+  weight =
+      add("weight",
+          Tensor::empty_channels_last({out_channels, in_channels / groups, kernel_size.height, kernel_size.width}));
   init::default_weight_(weight);
   if (options.bias) {
     bias = add("bias", Tensor::empty({out_channels}));

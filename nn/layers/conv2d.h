@@ -12,7 +12,8 @@ struct Conv2dOptions {
   bool bias = true;
 };
 
-/// Images [N, in_channels, H, W] to [N, out_channels, H', W'], H' = (H + 2 padding - dilation (kernel - 1) - 1) / stride + 1.
+/// Images [N, in_channels, H, W] to [N, out_channels, H', W'], H' = (H + 2 padding - dilation (kernel - 1) - 1) /
+/// stride + 1.
 ///
 /// Weight [out, in / groups, kernel, kernel] lies channels-last in memory; a state dict has it contiguous. Starts as
 /// PyTorch's: weight and bias uniform in +-1 / sqrt(in / groups * kernel * kernel).

@@ -21,7 +21,9 @@ struct Pair {
 };
 
 /// `(3, 5)`
-inline std::string tuple_text(const Pair& pair) { return format_text("({}, {})", {text(pair.height), text(pair.width)}); }
+inline std::string tuple_text(const Pair& pair) {
+  return format_text("({}, {})", {text(pair.height), text(pair.width)});
+}
 /// `3` if it was given as one number, else `(3, 5)`
 inline std::string to_text(const Pair& pair) { return pair.single ? text(pair.height) : tuple_text(pair); }
 

@@ -6,13 +6,17 @@ namespace percale::nn {
 
 MaxPool2d::MaxPool2d(Pair kernel_size, const MaxPool2dOptions& options)
     : kernel_size_(kernel_size), stride_(options.stride.value_or(kernel_size)), options_(options) {
-  describe("kernel_size=" + to_text(kernel_size_) + ", stride=" + to_text(stride_) + ", padding=" + to_text(options.padding) +
-           ", dilation=" + to_text(options.dilation) + ", ceil_mode=" + (options.ceil_mode ? "True" : "False"));
+  describe("kernel_size=" + to_text(kernel_size_) + ", stride=" + to_text(stride_) +
+           ", padding=" + to_text(options.padding) + ", dilation=" + to_text(options.dilation) +
+           ", ceil_mode=" + (options.ceil_mode ? "True" : "False"));
 }
 
 Tensor MaxPool2d::forward(const Tensor& x) const {
-  return max_pool2d(x, {.kernel = kernel_size_.shape(), .stride = stride_.shape(), .padding = options_.padding.shape(),
-                        .dilation = options_.dilation.shape(), .ceil_mode = options_.ceil_mode});
+  return max_pool2d(x, {.kernel = kernel_size_.shape(),
+                        .stride = stride_.shape(),
+                        .padding = options_.padding.shape(),
+                        .dilation = options_.dilation.shape(),
+                        .ceil_mode = options_.ceil_mode});
 }
 
 std::optional<Pair> MaxPool2d::plain_window() const {
@@ -23,12 +27,16 @@ std::optional<Pair> MaxPool2d::plain_window() const {
 
 AvgPool2d::AvgPool2d(Pair kernel_size, const AvgPool2dOptions& options)
     : kernel_size_(kernel_size), stride_(options.stride.value_or(kernel_size)), options_(options) {
-  describe("kernel_size=" + to_text(kernel_size_) + ", stride=" + to_text(stride_) + ", padding=" + to_text(options.padding));
+  describe("kernel_size=" + to_text(kernel_size_) + ", stride=" + to_text(stride_) +
+           ", padding=" + to_text(options.padding));
 }
 
 Tensor AvgPool2d::forward(const Tensor& x) const {
-  return avg_pool2d(x, {.kernel = kernel_size_.shape(), .stride = stride_.shape(), .padding = options_.padding.shape(),
-                        .ceil_mode = options_.ceil_mode, .count_include_pad = options_.count_include_pad});
+  return avg_pool2d(x, {.kernel = kernel_size_.shape(),
+                        .stride = stride_.shape(),
+                        .padding = options_.padding.shape(),
+                        .ceil_mode = options_.ceil_mode,
+                        .count_include_pad = options_.count_include_pad});
 }
 
 AdaptiveAvgPool2d::AdaptiveAvgPool2d(Pair output_size) : output_size_(output_size) {

@@ -9,9 +9,13 @@ namespace {
 std::vector<ParameterGroup<AdamOptions>> as_adam(const std::vector<ParameterGroup<AdamWOptions>>& groups) {
   std::vector<ParameterGroup<AdamOptions>> result;
   for (const auto& [parameters, options] : groups)
-    result.push_back({parameters, {.lr = options.lr, .betas = options.betas, .eps = options.eps,
-                                   .weight_decay = options.weight_decay, .amsgrad = options.amsgrad,
-                                   .maximize = options.maximize}});
+    result.push_back({parameters,
+                      {.lr = options.lr,
+                       .betas = options.betas,
+                       .eps = options.eps,
+                       .weight_decay = options.weight_decay,
+                       .amsgrad = options.amsgrad,
+                       .maximize = options.maximize}});
   return result;
 }
 

@@ -16,7 +16,8 @@ struct AdamOptions {
   bool maximize = false;
 };
 
-/// Kingma and Ba, 2015; with `amsgrad` Reddi and others, 2018. Weight decay adds to the gradient. Bias corrections are f64.
+/// Kingma and Ba, 2015; with `amsgrad` Reddi and others, 2018. Weight decay adds to the gradient. Bias corrections are
+/// f64.
 ///
 ///     optim::Adam optimizer(model.parameters(), {.lr = 0.001});
 class Adam : public Optimizer {

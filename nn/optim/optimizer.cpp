@@ -77,8 +77,10 @@ void Optimizer::zero_grad(bool set_to_none) {
       clear_row_gradients(parameter);
       const Tensor gradient = parameter.grad();
       if (!gradient.defined()) continue;
-      if (set_to_none) parameter.set_grad({});
-      else gradient.detach().zero_();
+      if (set_to_none)
+        parameter.set_grad({});
+      else
+        gradient.detach().zero_();
     }
   }
 }

@@ -75,9 +75,11 @@ double WarmupLinearLR::rate(double base, int64_t epoch) const {
   return base * std::max(0.0, total - now) / std::max(1.0, total - top);
 }
 
-OneCycleLR::OneCycleLR(Optimizer& optimizer, const OneCycleLROptions& options) : Schedule(optimizer), options_(options) {
+OneCycleLR::OneCycleLR(Optimizer& optimizer, const OneCycleLROptions& options)
+    : Schedule(optimizer), options_(options) {
   require(options.total_steps > 0, "OneCycleLR", "total_steps must be positive, got {}", options.total_steps);
-  require(options.pct_start >= 0 && options.pct_start <= 1, "OneCycleLR", "pct_start is in [0, 1], got {}", options.pct_start);
+  require(options.pct_start >= 0 && options.pct_start <= 1, "OneCycleLR", "pct_start is in [0, 1], got {}",
+          options.pct_start);
   require(options.max_lr >= 0 && options.div_factor > 0 && options.final_div_factor > 0, "OneCycleLR",
           "max_lr and the factors must be positive, got {}, {} and {}", options.max_lr, options.div_factor,
           options.final_div_factor);
@@ -94,7 +96,9 @@ double OneCycleLR::rate(double, int64_t epoch) const {
   const double top = options_.pct_start * total - 1;
   std::vector<Phase> phases = {{top, first, options_.max_lr}, {total - 1, options_.max_lr, last}};
   if (options_.three_phase)
-    phases = {{top, first, options_.max_lr}, {2 * options_.pct_start * total - 2, options_.max_lr, first}, {total - 1, first, last}};
+    phases = {{top, first, options_.max_lr},
+              {2 * options_.pct_start * total - 2, options_.max_lr, first},
+              {total - 1, first, last}};
   double begin = 0;
   for (size_t i = 0; i < phases.size(); ++i) {
     const auto& [end, from, to] = phases[i];

@@ -114,7 +114,8 @@ class OneCycleLR : public Schedule {
 /// schedules must outlive it.
 class SequentialLR : public Schedule {
  public:
-  SequentialLR(Optimizer& optimizer, std::initializer_list<Schedule*> schedules, const std::vector<int64_t>& milestones);
+  SequentialLR(Optimizer& optimizer, std::initializer_list<Schedule*> schedules,
+               const std::vector<int64_t>& milestones);
   void set_epoch(int64_t epoch) override;
 
  private:

@@ -1,10 +1,11 @@
 // Philox against its published answers, and what is made of its bits.
+#include "../../core/random.h"
+
 #include <gtest/gtest.h>
 
 #include <cmath>
 
 #include "../../core/philox.h"
-#include "../../core/random.h"
 
 namespace percale {
 namespace {
@@ -47,7 +48,7 @@ TEST(Philox, MomentsAreThoseOfItsDistributions) {
     const double x = normal_from_bits(bits);
     sum += x, square += x * x, mean += uniform_from_bits(bits);
   }
-  EXPECT_NEAR(sum / count, 0, 4.0 / 1024);           // four standard errors
+  EXPECT_NEAR(sum / count, 0, 4.0 / 1024);  // four standard errors
   EXPECT_NEAR(square / count, 1, 4 * 1.42 / 1024);
   EXPECT_NEAR(mean / count, 0.5, 4 * 0.289 / 1024);
 }

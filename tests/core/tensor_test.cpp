@@ -31,10 +31,19 @@ TEST(Tensor, KnowsItsShape) {
 
 TEST(Tensor, RefusesWhatCannotBe) {
   EXPECT_EQ(message_of([] { zeros({2}).size(1); }), "[size] dimension 1 is out of range: expected -1 to 0");
-  EXPECT_EQ(message_of([] { zeros({2, 3}).item<float>(); }), "[item] needs a tensor with one element, got shape [2, 3]");
+  EXPECT_EQ(message_of([] {
+              zeros({2, 3}).item<float>();
+            }),
+            "[item] needs a tensor with one element, got shape [2, 3]");
   EXPECT_EQ(message_of([] { zeros({2}).data<double>(); }), "[data] elements are f32, not f64");
-  EXPECT_EQ(message_of([] { zeros({1, 1, 1, 1, 1, 1, 1, 1}).unsqueeze(0); }), "[shape] a tensor has at most 8 dimensions");
-  EXPECT_NE(message_of([] { zeros({2, 3}).t().span<float>(); }).find("needs a contiguous CPU tensor"), std::string::npos);
+  EXPECT_EQ(message_of([] {
+              zeros({1, 1, 1, 1, 1, 1, 1, 1}).unsqueeze(0);
+            }),
+            "[shape] a tensor has at most 8 dimensions");
+  EXPECT_NE(message_of([] {
+              zeros({2, 3}).t().span<float>();
+            }).find("needs a contiguous CPU tensor"),
+            std::string::npos);
 }
 
 TEST(Tensor, ViewsShareMemoryAndVersion) {
@@ -139,7 +148,9 @@ TEST(Allocator, ReusesWhatIsGivenBack) {
 }
 
 TEST(Allocator, SaysWhatHoldsTheMemoryWhenThereIsNoMore) {
-  EXPECT_NE(message_of([] { Tensor::empty({int64_t{1} << 60}, {u8, cpu_device}); }).find("out of memory on cpu"),
+  EXPECT_NE(message_of([] {
+              Tensor::empty({int64_t{1} << 60}, {u8, cpu_device});
+            }).find("out of memory on cpu"),
             std::string::npos);
 }
 

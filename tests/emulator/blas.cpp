@@ -30,7 +30,8 @@ void compute(const MatrixProduct& product, const Addresses& at) {
     for (int64_t row = 0; row < product.rows; ++row)
       for (int64_t column = 0; column < product.columns; ++column) {
         compute_t<T> sum = 0;
-        for (int64_t k = 0; k < product.depth; ++k) sum += element(left, product.left, row, k) * element(right, product.right, k, column);
+        for (int64_t k = 0; k < product.depth; ++k)
+          sum += element(left, product.left, row, k) * element(right, product.right, k, column);
         if (biased) sum += static_cast<compute_t<T>>(static_cast<const T*>(at.bias)[column]);
         out[row * product.columns + column] = convert_to<T>(relu && sum < 0 ? compute_t<T>(0) : sum);
       }
@@ -41,8 +42,8 @@ void compute(const MatrixProduct& product, const Addresses& at) {
 
 size_t product_workspace() { return 256; }  // overwritten each time, so that a caller who forgets it is found out
 
-void multiply(const MatrixProduct& product, const void* left, const void* right, const void* bias, void* out, void* workspace,
-              Stream stream) {
+void multiply(const MatrixProduct& product, const void* left, const void* right, const void* bias, void* out,
+              void* workspace, Stream stream) {
   require(product.rows > 0 && product.columns > 0 && product.depth > 0 && product.batch > 0, "emulator",
           "cuBLASLt takes no empty products");
   require(product.epilogue == ProductEpilogue::none || (product.batch == 1 && product.dtype != f64), "emulator",

@@ -1,4 +1,5 @@
-// core/cuda/runtime.h on the CPU: device memory between guard bytes, streams that run at once, keep or record their work.
+// core/cuda/runtime.h on the CPU: device memory between guard bytes, streams that run at once, keep or record their
+// work.
 #include "../../core/cuda/runtime.h"
 
 #include <atomic>
@@ -30,9 +31,9 @@
 #define ASAN_UNPOISON_MEMORY_REGION(address, size) ((void)(address), (void)(size))
 #endif
 
-// The sanitizers' settings stand in the program, so that a test started by hand has them too. A test asks for more memory
-// than there is, and expects the allocator's own words; libomp and oneDNN are not instrumented; ThreadSanitizer would sleep
-// a second before each program's end.
+// The sanitizers' settings stand in the program, so that a test started by hand has them too. A test asks for more
+// memory than there is, and expects the allocator's own words; libomp and oneDNN are not instrumented; ThreadSanitizer
+// would sleep a second before each program's end.
 extern "C" {
 const char* __asan_default_options() { return "allocator_may_return_null=1"; }
 const char* __ubsan_default_options() { return "print_stacktrace=1"; }
@@ -77,8 +78,8 @@ bool lies_in(const std::map<char*, size_t>& blocks, const void* address, size_t 
 std::string damage(char* start, size_t bytes) {
   const bool before = !is_untouched(start - guard_bytes), after = !is_untouched(start + bytes);
   if (!before && !after) return "";
-  return std::string("bytes right ") + (before ? "before" : "behind") + " a device allocation of " + std::to_string(bytes) +
-         " bytes were written";
+  return std::string("bytes right ") + (before ? "before" : "behind") + " a device allocation of " +
+         std::to_string(bytes) + " bytes were written";
 }
 
 std::atomic<bool>& deferred() {
@@ -132,8 +133,8 @@ thread_local Stream thread_stream = nullptr;
 void check_device_range(const void* address, size_t bytes, const char* what) {
   auto& memory = emulator::memory();
   std::scoped_lock lock(memory.mutex);
-  require(emulator::lies_in(memory.device, address, bytes), "emulator", "{} of {} bytes leaves the device's allocations",
-          what, bytes);
+  require(emulator::lies_in(memory.device, address, bytes), "emulator",
+          "{} of {} bytes leaves the device's allocations", what, bytes);
 }
 
 bool is_pinned(const void* address, size_t bytes) {
@@ -168,8 +169,10 @@ namespace percale::emulator {
 
 void enqueue_work(cuda::Stream stream, Work work) {
   std::scoped_lock lock(stream->mutex);
-  if (stream->capturing) stream->recorded.push_back(std::move(work));
-  else if (deferred()) stream->kept.push_back(std::move(work));
+  if (stream->capturing)
+    stream->recorded.push_back(std::move(work));
+  else if (deferred())
+    stream->kept.push_back(std::move(work));
   else {
     cuda::drain(stream);
     work();
@@ -187,8 +190,10 @@ namespace percale::cuda {
 
 int device_count() { return 1; }
 std::string reason_without_device() { return ""; }
-DeviceDescription describe_device(int) { return {"CUDA emulator on the CPU", "none", "none", 90, multiprocessor_count(), memory_info().total_bytes}; }
-int multiprocessor_count() { return 2; }  // few: so that grid-stride loops really go round
+DeviceDescription describe_device(int) {
+  return {"CUDA emulator on the CPU", "none", "none", 90, multiprocessor_count(), memory_info().total_bytes};
+}
+int multiprocessor_count() { return 2; }                // few: so that grid-stride loops really go round
 size_t shared_memory_per_block() { return 64 * 1024; }  // what the oldest GPU that is built for has
 MemoryInfo memory_info() { return {size_t{8} << 30, size_t{8} << 30}; }
 

@@ -76,8 +76,7 @@ TEST_P(Orders, ReduceAndScan) {
   constexpr int blocks = 5, threads = 96;
   std::vector<int64_t> values(blocks * threads);
   std::iota(values.begin(), values.end(), 1);
-  const OnDevice<int64_t> in(values), sums(blocks), largest(blocks),
-      scans(blocks * threads);
+  const OnDevice<int64_t> in(values), sums(blocks), largest(blocks), scans(blocks * threads);
   launch(reduce_kernel, blocks, threads, sizeof(ReduceShared), current_stream(), in, sums, scans, largest);
   const auto read_sums = sums.read(), read_scans = scans.read(), read_largest = largest.read();
   for (int block = 0; block < blocks; ++block) {
@@ -169,7 +168,8 @@ __global__ void some_wait_kernel(int* out) {
   out[threadIdx.x] = 1;
 }
 __global__ void two_barriers_kernel(int* out) {
-  if (threadIdx.x < 32) __syncthreads();
+  if (threadIdx.x < 32)
+    __syncthreads();
   else
     __syncthreads();
   out[threadIdx.x] = 1;
@@ -182,7 +182,10 @@ __global__ void too_much_shared_kernel(int* out) { out[0] = dynamic_shared<Excha
 TEST_P(Orders, DivergenceIsAnErrorThatNamesThePlace) {
   const OnDevice<int> out(64);
   auto run = [&](void (*kernel)(int*)) {
-    return message_of([&] { launch(kernel, 1, 64, 0, current_stream(), out); synchronize(current_stream()); });
+    return message_of([&] {
+      launch(kernel, 1, 64, 0, current_stream(), out);
+      synchronize(current_stream());
+    });
   };
   std::string message = run(some_wait_kernel);
   EXPECT_NE(message.find("divergent barrier"), std::string::npos) << message;

@@ -45,7 +45,8 @@ int main(int count, char** arguments) {
   for (int i = 1; i < count; ++i) {
     for (const auto& entry : std::filesystem::directory_iterator(arguments[i])) files.push_back(entry.path());
   }
-  if (files.empty()) return std::fprintf(stderr, "usage: %s FOLDER..., each with the files of a corpus\n", arguments[0]), 2;
+  if (files.empty())
+    return std::fprintf(stderr, "usage: %s FOLDER..., each with the files of a corpus\n", arguments[0]), 2;
   std::sort(files.begin(), files.end());
   for (const auto& path : files) {
     std::printf("%s\n", path.c_str());

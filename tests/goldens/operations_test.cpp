@@ -18,7 +18,8 @@ namespace {
 using Json = nlohmann::json;
 using Run = Tensor (*)(const Tensors& in, const Json& args);
 
-// --- what the file writes ----------------------------------------------------------------------------------------------
+// --- what the file writes
+// ----------------------------------------------------------------------------------------------
 
 double number(const Json& value) {
   if (value.is_number()) return value.get<double>();
@@ -29,11 +30,13 @@ double number(const Json& value) {
 Tensor quantised(uint64_t stream, const Shape& shape, double scale = 2, double offset = 0) {
   Tensor result = Tensor::empty(shape, {f64, cpu_device});
   for (int64_t i = 0; i < result.numel(); ++i)
-    result.data<double>()[i] = std::floor(goldens::uniform(stream, static_cast<uint64_t>(i)) * scale * 256) / 256 + offset;
+    result.data<double>()[i] =
+        std::floor(goldens::uniform(stream, static_cast<uint64_t>(i)) * scale * 256) / 256 + offset;
   return result;
 }
 
-// --- arguments --------------------------------------------------------------------------------------------------------
+// --- arguments
+// --------------------------------------------------------------------------------------------------------
 
 /// A number or a list of numbers; a number stands for `rank` of them.
 Shape extents(const Json& args, const char* name, Shape otherwise = {}, int rank = 2) {
@@ -52,19 +55,26 @@ GeluApproximation approximation(const Json& args) {
 }
 
 Conv2dOptions conv2d_options(const Json& args) {
-  return {.stride = extents(args, "stride", {1, 1}), .padding = extents(args, "padding", {0, 0}),
-          .dilation = extents(args, "dilation", {1, 1}), .groups = args.value("groups", 1)};
+  return {.stride = extents(args, "stride", {1, 1}),
+          .padding = extents(args, "padding", {0, 0}),
+          .dilation = extents(args, "dilation", {1, 1}),
+          .groups = args.value("groups", 1)};
 }
 
 Pool2dOptions pool2d_options(const Json& args) {
-  return {.kernel = extents(args, "kernel"), .stride = extents(args, "stride"), .padding = extents(args, "padding", {0, 0}),
-          .dilation = extents(args, "dilation", {1, 1}), .ceil_mode = args.value("ceil_mode", false),
-          .count_include_pad = args.value("count_include_pad", true), .divisor_override = args.value("divisor_override", 0)};
+  return {.kernel = extents(args, "kernel"),
+          .stride = extents(args, "stride"),
+          .padding = extents(args, "padding", {0, 0}),
+          .dilation = extents(args, "dilation", {1, 1}),
+          .ceil_mode = args.value("ceil_mode", false),
+          .count_include_pad = args.value("count_include_pad", true),
+          .divisor_override = args.value("divisor_override", 0)};
 }
 
 Tensor optional_input(const Tensors& in, size_t i) { return i < in.size() ? in[i] : Tensor(); }
 
-// --- what has a state: five steps of an optimizer, fifty of a schedule, clipping ---------------------------------------
+// --- what has a state: five steps of an optimizer, fifty of a schedule, clipping
+// ---------------------------------------
 
 /// All elements one after the other.
 Tensor joined(const Tensors& parts) {
@@ -106,7 +116,8 @@ Options adam_options(const Json& args) {
 }
 
 Tensor sgd(const Tensors& in, const Json& args) {
-  return optimized<optim::SGD>(in, optim::SGDOptions{.lr = args["lr"], .momentum = args.value("momentum", 0.0),
+  return optimized<optim::SGD>(in, optim::SGDOptions{.lr = args["lr"],
+                                                     .momentum = args.value("momentum", 0.0),
                                                      .dampening = args.value("dampening", 0.0),
                                                      .weight_decay = args.value("weight_decay", 0.0),
                                                      .nesterov = args.value("nesterov", false)});
@@ -142,8 +153,11 @@ Tensor optimized_rows(const Tensors& in, const Json& args, const Options& option
 }
 
 optim::OneCycleLROptions one_cycle(const Json& args) {
-  return {.max_lr = args["max_lr"], .total_steps = args["total_steps"], .pct_start = args.value("pct_start", 0.3),
-          .div_factor = args.value("div_factor", 25.0), .final_div_factor = args.value("final_div_factor", 1e4)};
+  return {.max_lr = args["max_lr"],
+          .total_steps = args["total_steps"],
+          .pct_start = args.value("pct_start", 0.3),
+          .div_factor = args.value("div_factor", 25.0),
+          .final_div_factor = args.value("final_div_factor", 1e4)};
 }
 
 template <class Schedule, class... Arguments>
@@ -169,7 +183,8 @@ Tensors with_gradients(const Tensors& gradients) {
 
 Tensor clipped_by_norm(const Tensors& in, const Json& args) {
   const Tensors parameters = with_gradients(in);
-  const Tensor norm = nn::clip_grad_norm_(parameters, number(args["max_norm"]), args.contains("norm_type") ? number(args["norm_type"]) : 2);
+  const Tensor norm = nn::clip_grad_norm_(parameters, number(args["max_norm"]),
+                                          args.contains("norm_type") ? number(args["norm_type"]) : 2);
   Tensors parts;
   for (const Tensor& parameter : parameters) parts.push_back(parameter.grad());
   parts.push_back(norm.to(in[0].dtype()));
@@ -188,11 +203,14 @@ Reduction reduction(const Json& args) {
 }
 
 CrossEntropyOptions cross_entropy_options(const Tensors& in, const Json& args) {
-  return {.weight = optional_input(in, 2), .ignore_index = args.value("ignore_index", -100),
-          .label_smoothing = args.value("label_smoothing", 0.0), .reduction = reduction(args)};
+  return {.weight = optional_input(in, 2),
+          .ignore_index = args.value("ignore_index", -100),
+          .label_smoothing = args.value("label_smoothing", 0.0),
+          .reduction = reduction(args)};
 }
 
-// --- the operations ---------------------------------------------------------------------------------------------------
+// --- the operations
+// ---------------------------------------------------------------------------------------------------
 
 const std::map<std::string, Run> operations = {
     {"neg", [](const Tensors& in, const Json&) { return -in[0]; }},
@@ -286,7 +304,8 @@ const std::map<std::string, Run> operations = {
     {"clip_grad_value", clipped_by_value},
 };
 
-// --- the file ---------------------------------------------------------------------------------------------------------
+// --- the file
+// ---------------------------------------------------------------------------------------------------------
 
 const std::vector<Json>& cases() {
   static const std::vector<Json> all = [] {
@@ -312,9 +331,11 @@ std::vector<std::string> names() {
 Tensor tensor_of(const Json& written) {
   const Shape shape(written["shape"].get<std::vector<int64_t>>());
   if (written.contains("stream"))
-    return quantised(written["stream"].get<uint64_t>(), shape, written["scale"].get<double>(), written["offset"].get<double>());
+    return quantised(written["stream"].get<uint64_t>(), shape, written["scale"].get<double>(),
+                     written["offset"].get<double>());
   Tensor result = Tensor::empty(shape, {f64, cpu_device});
-  for (int64_t i = 0; i < result.numel(); ++i) result.data<double>()[i] = number(written["data"][static_cast<size_t>(i)]);
+  for (int64_t i = 0; i < result.numel(); ++i)
+    result.data<double>()[i] = number(written["data"][static_cast<size_t>(i)]);
   const std::string dtype = written.value("dtype", "f64");
   return dtype == "i64" ? result.to(i64) : dtype == "bool" ? result.to(boolean) : result;
 }
@@ -322,18 +343,22 @@ Tensor tensor_of(const Json& written) {
 /// Each element within `tolerance` of the file's, relative to it where it is larger than 1. Empty, or what differs.
 std::string difference(const Tensor& found, const Json& written, double tolerance) {
   const Tensor expected = tensor_of(written);
-  if (found.shape() != expected.shape()) return "shape " + text(found.shape()) + " instead of " + text(expected.shape());
+  if (found.shape() != expected.shape())
+    return "shape " + text(found.shape()) + " instead of " + text(expected.shape());
   if (is_floating(found.dtype()) != is_floating(expected.dtype())) return "dtype " + text(found.dtype());
   const Tensor ours = found.detach().to(f64).contiguous(), theirs = expected.to(f64);
   for (int64_t i = 0; i < ours.numel(); ++i) {
     const double a = ours.data<double>()[i], b = theirs.data<double>()[i];
-    if (a == b || (std::isnan(a) && std::isnan(b)) || std::abs(a - b) <= tolerance * std::max(1.0, std::abs(b))) continue;
-    return "element " + std::to_string(i) + " is " + text(a) + " instead of " + text(b) + ", off by " + text(std::abs(a - b));
+    if (a == b || (std::isnan(a) && std::isnan(b)) || std::abs(a - b) <= tolerance * std::max(1.0, std::abs(b)))
+      continue;
+    return "element " + std::to_string(i) + " is " + text(a) + " instead of " + text(b) + ", off by " +
+           text(std::abs(a - b));
   }
   return {};
 }
 
-/// The gradient of `function` with stream 9 from upstream, weighted with stream 8: what a second derivative is taken of.
+/// The gradient of `function` with stream 9 from upstream, weighted with stream 8: what a second derivative is taken
+/// of.
 Tensor penalty(Run function, const Tensors& inputs, const Json& args) {
   const Tensor output = function(inputs, args);
   Tensors wanted;

@@ -188,7 +188,10 @@ TEST(Linear, BackwardOverAWeightThatWasRoundedAgainIsAnError) {
       weight.fill_(3);
       linear(x, weight);
     }
-    EXPECT_NE(message_of([&] { y.backward(ones({2, 4}, {bf16, device})); }).find("written since by rounding"), std::string::npos);
+    EXPECT_NE(message_of([&] {
+                y.backward(ones({2, 4}, {bf16, device}));
+              }).find("written since by rounding"),
+              std::string::npos);
   }
 }
 

@@ -1,4 +1,6 @@
 // What the optimizers' specs cannot say: steps in a captured graph, after an error, and with a gradient missing.
+#include "../../kernels/optimizer/optimizer.h"
+
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -8,7 +10,6 @@
 #include "../../core/rounded_copy.h"
 #include "../../kernels/elementwise/elementwise.h"
 #include "../../kernels/fill/fill.h"
-#include "../../kernels/optimizer/optimizer.h"
 #include "../../kernels/random/random.h"
 #include "../testing/check.h"
 
@@ -52,7 +53,8 @@ TEST_P(OptimizerStep, LeavesParametersWithoutGradientAlone) {
   EXPECT_GT(model.parameters[0].version(), touched);
   EXPECT_EQ(model.parameters[1].version(), untouched);
   EXPECT_TRUE(testing::same_bytes(model.parameters[1], ones({7})));
-  EXPECT_NEAR(model.parameters[0][0][0].item<double>(), 1.4, 1e-6);  // Adam's first step is the learning rate, whatever the gradient
+  EXPECT_NEAR(model.parameters[0][0][0].item<double>(), 1.4,
+              1e-6);  // Adam's first step is the learning rate, whatever the gradient
 }
 
 TEST_P(OptimizerStep, NoticesWhatBackwardStillNeeds) {
@@ -103,7 +105,8 @@ TEST_P(OptimizerStep, KeepsTheSmallestNormalMoment) {
   for (const auto& [dtype, smallest] : {std::pair{f32, 0x1p-126}, std::pair{f64, 0x1p-1022}}) {
     const TensorOptions options{dtype, device()};
     const Tensor parameter = ones({5}, options), gradient = zeros({5}, options), second = zeros({5}, options);
-    const Tensor first = full({5}, 2 * smallest, options), rate = full({1}, 0.1, {f64, device()}), steps = zeros_like(rate);
+    const Tensor first = full({5}, 2 * smallest, options), rate = full({1}, 0.1, {f64, device()}),
+                 steps = zeros_like(rate);
     for (const double expected : {smallest, 0.0}) {
       adam_step({parameter}, {gradient}, {first}, {second}, {}, rate, steps, {.beta1 = 0.5});
       EXPECT_EQ(first[0].item<double>(), expected);
@@ -178,7 +181,8 @@ TEST_P(OptimizerStep, DoesNothingAfterAnError) {
   const Tensor buffer = zeros_like(model.parameters[0]);
   fill(Tensor::from_blob(const_cast<uint64_t*>(&cuda::error_record()->operation), {1}, {i64, device()}), 3);
   model.step();
-  sgd_step({model.parameters[0]}, {model.gradients[0]}, {buffer}, model.rate, model.steps.slice(0, 0, 1), {.momentum = 0.9});
+  sgd_step({model.parameters[0]}, {model.gradients[0]}, {buffer}, model.rate, model.steps.slice(0, 0, 1),
+           {.momentum = 0.9});
   scale_to_norm(model.gradients, gradient_norm(model.gradients), 0.1);
   clamp_gradients(model.gradients, 0.1);
   fill(Tensor::from_blob(const_cast<uint64_t*>(&cuda::error_record()->operation), {1}, {i64, device()}), -1);

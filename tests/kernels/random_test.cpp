@@ -46,9 +46,10 @@ TEST(RandomTensors, AreTheSameBytesEverywhere) {
     const auto normal = values<float>(randn({8}, {f32, device}));
     const auto integers = values<int64_t>(randint(-3, 997, {6}, {i64, device}));
     const auto order = values<int64_t>(randperm(10, {i64, device}));
-    const uint32_t expected[] = {0x3f601a40, 0x3f534a31, 0x3ea1c5f6, 0x3d0a78c0, 0x3f023446, 0x3f1710b1, 0x3f6d2630, 0x3d6ec600};
-    const double quantiles[] = {0.3516973367392531, -0.31668671007168236, 0.38235747103207407, 0.0393696448821672,
-                                0.3150364299232073, 0.3160614909243223, -0.43774640528145853, 0.9198868181706581};
+    const uint32_t expected[] = {0x3f601a40, 0x3f534a31, 0x3ea1c5f6, 0x3d0a78c0,
+                                 0x3f023446, 0x3f1710b1, 0x3f6d2630, 0x3d6ec600};
+    const double quantiles[] = {0.3516973367392531, -0.31668671007168236, 0.38235747103207407,  0.0393696448821672,
+                                0.3150364299232073, 0.3160614909243223,   -0.43774640528145853, 0.9198868181706581};
     for (size_t i = 0; i < 8; ++i) {
       EXPECT_EQ(std::bit_cast<uint32_t>(uniform[i]), expected[i]) << i;
       EXPECT_NEAR(normal[i], quantiles[i], 2e-7 * std::max(1.0, std::abs(quantiles[i]))) << i;
@@ -195,12 +196,14 @@ TEST(Dropout, ADifferentMaskEachStepOfOneGraph) {
   for (const Device device : devices()) {
     manual_seed(12);
     const Tensor x = ones({1000}, {f32, device}).requires_grad_();
-    auto step = Graph::capture([&] {
-      x.set_grad({});
-      const Tensor y = dropout(x, 0.5);
-      sum(y).backward();
-      return Tensors{y.detach(), x.grad()};
-    }, device);
+    auto step = Graph::capture(
+        [&] {
+          x.set_grad({});
+          const Tensor y = dropout(x, 0.5);
+          sum(y).backward();
+          return Tensors{y.detach(), x.grad()};
+        },
+        device);
     Tensor before;
     for (int call = 0; call < 4; ++call) {
       const Tensors results = step();

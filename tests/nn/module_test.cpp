@@ -12,14 +12,14 @@
 #include "../../kernels/elementwise/elementwise.h"
 #include "../../kernels/fill/fill.h"
 #include "../../kernels/reduction/reduction.h"
-#include "../../nn/losses.h"
-#include "../../nn/models/simple_cnn.h"
-#include "../../nn/sequential.h"
 #include "../../nn/layers/activations.h"
 #include "../../nn/layers/embedding.h"
 #include "../../nn/layers/embedding_bag.h"
 #include "../../nn/layers/normalisation.h"
 #include "../../nn/layers/pooling.h"
+#include "../../nn/losses.h"
+#include "../../nn/models/simple_cnn.h"
+#include "../../nn/sequential.h"
 #include "../../nn/summary.h"
 #include "../testing/check.h"
 #include "../testing/message_of.h"
@@ -45,7 +45,8 @@ struct ALayerWithANameSoLongThatTheColumnGrows : ModuleOf<ALayerWithANameSoLongT
 struct Odd : ModuleOf<Odd> {
   Parameter scale = add("scale", ones({5}));
   Linear shared = add("shared", Linear(5, 5));
-  Sequential blocks = add("blocks", Sequential(Sequential(Sequential(Linear(5, 5, {.bias = false}), ReLU()), Tanh()), Dropout(0.1)));
+  Sequential blocks =
+      add("blocks", Sequential(Sequential(Sequential(Linear(5, 5, {.bias = false}), ReLU()), Tanh()), Dropout(0.1)));
   Linear unused = add("unused", Linear(3, 3));
   ModuleList<Linear> layers = add("layers", ModuleList<Linear>{Linear(5, 5), Linear(5, 2000)});
   ALayerWithANameSoLongThatTheColumnGrows last = add("last", ALayerWithANameSoLongThatTheColumnGrows());
@@ -59,23 +60,24 @@ struct Odd : ModuleOf<Odd> {
 };
 
 Sequential strided() {
-  return Sequential(Conv2d(3, 32, 5, {.stride = 2, .padding = 2}), ReLU(), Conv2d(32, 64, 3, {.stride = 2, .padding = 1}),
-                    ReLU(), MaxPool2d(2), AdaptiveAvgPool2d(1), Flatten(), Linear(64, 128));
+  return Sequential(Conv2d(3, 32, 5, {.stride = 2, .padding = 2}), ReLU(),
+                    Conv2d(32, 64, 3, {.stride = 2, .padding = 1}), ReLU(), MaxPool2d(2), AdaptiveAvgPool2d(1),
+                    Flatten(), Linear(64, 128));
 }
 
 Sequential every_layer() {
-  return Sequential(
-      Conv2d(1, 2, {3, 5}, {.stride = 2, .padding = {1, 2}, .dilation = 2, .bias = false}), Conv2d(4, 8, 3, {.groups = 2}),
-      GELU(), GELU(GeluApproximation::tanh), MaxPool2d(2), MaxPool2d({2, 3}, {.stride = 1, .padding = 1}),
-      MaxPool2d(3, {.stride = 2, .padding = 1, .ceil_mode = true}), AvgPool2d(2),
-      AvgPool2d({2, 2}, {.stride = Pair{1, 1}, .padding = 1}), AdaptiveAvgPool2d(1), AdaptiveAvgPool2d({2, 3}), Flatten(),
-      Flatten(0, 2), Dropout(0.25), ReLU(), Tanh(), Sigmoid(), Identity(), Linear(5, 10), Linear(5, 10, {.bias = false}),
-      Sequential());
+  return Sequential(Conv2d(1, 2, {3, 5}, {.stride = 2, .padding = {1, 2}, .dilation = 2, .bias = false}),
+                    Conv2d(4, 8, 3, {.groups = 2}), GELU(), GELU(GeluApproximation::tanh), MaxPool2d(2),
+                    MaxPool2d({2, 3}, {.stride = 1, .padding = 1}),
+                    MaxPool2d(3, {.stride = 2, .padding = 1, .ceil_mode = true}), AvgPool2d(2),
+                    AvgPool2d({2, 2}, {.stride = Pair{1, 1}, .padding = 1}), AdaptiveAvgPool2d(1),
+                    AdaptiveAvgPool2d({2, 3}), Flatten(), Flatten(0, 2), Dropout(0.25), ReLU(), Tanh(), Sigmoid(),
+                    Identity(), Linear(5, 10), Linear(5, 10, {.bias = false}), Sequential());
 }
 
 Sequential normalising() {
-  return Sequential(Conv2d(3, 8, 3, {.padding = 1, .bias = false}), BatchNorm2d(8), ReLU(), AdaptiveAvgPool2d(1), Flatten(),
-                    Linear(8, 16), BatchNorm1d(16, {.eps = 1e-3, .momentum = 0.01}), LayerNorm(16), GELU(),
+  return Sequential(Conv2d(3, 8, 3, {.padding = 1, .bias = false}), BatchNorm2d(8), ReLU(), AdaptiveAvgPool2d(1),
+                    Flatten(), Linear(8, 16), BatchNorm1d(16, {.eps = 1e-3, .momentum = 0.01}), LayerNorm(16), GELU(),
                     LayerNorm(16, {.eps = 1e-12, .bias = false}), LayerNorm(16, {.elementwise_affine = false}),
                     BatchNorm1d(16, {.affine = false}), BatchNorm1d(16, {.track_running_stats = false}));
 }
@@ -142,8 +144,8 @@ TEST(Module, NamesItsParameters) {
   EXPECT_TRUE(model.conv2.weight.is_channels_last());
   std::vector<std::string> modules;
   for (const auto& [name, module] : Autoencoder().named_modules()) modules.push_back(name);
-  EXPECT_EQ(modules, (std::vector<std::string>{"", "encoder", "encoder.0", "encoder.1", "encoder.2", "decoder", "decoder.0",
-                                               "decoder.1", "decoder.2", "decoder.3"}));
+  EXPECT_EQ(modules, (std::vector<std::string>{"", "encoder", "encoder.0", "encoder.1", "encoder.2", "decoder",
+                                               "decoder.0", "decoder.1", "decoder.2", "decoder.3"}));
 }
 
 TEST(Module, CopiesShareTheirState) {
@@ -179,7 +181,7 @@ TEST(Module, StateDictRoundTrip) {
     EXPECT_EQ(state[i].first, again[i].first);
     EXPECT_TRUE(same_bytes(state[i].second, again[i].second)) << state[i].first;
   }
-  { // what was saved is a copy
+  {  // what was saved is a copy
     const NoGradGuard no_grad;
     model.fc1.bias.fill_(7);
   }
@@ -193,9 +195,10 @@ TEST(Module, StrictLoadListsWhatIsWrongAndWritesNothing) {
   state[3].second = zeros({128, 3000});
   state.emplace_back("fc3.weight", zeros({2}));
   const Tensor before = model.fc2.weight.detach().clone();
-  EXPECT_EQ(message_of([&] { model.load_state_dict(state); }),
-            "[load_state_dict] SimpleCNN: missing: conv2.bias; unexpected: fc3.weight; wrong shape: fc1.weight expected "
-            "[128, 3136], got [128, 3000]");
+  EXPECT_EQ(
+      message_of([&] { model.load_state_dict(state); }),
+      "[load_state_dict] SimpleCNN: missing: conv2.bias; unexpected: fc3.weight; wrong shape: fc1.weight expected "
+      "[128, 3136], got [128, 3000]");
   EXPECT_TRUE(same_bytes(before, model.fc2.weight));
   EXPECT_EQ(message_of([&] { model.load_state_dict(state, false); }),
             "[load_state_dict] SimpleCNN: wrong shape: fc1.weight expected [128, 3136], got [128, 3000]");
@@ -206,9 +209,11 @@ TEST(Module, StrictLoadListsWhatIsWrongAndWritesNothing) {
 
 TEST(Module, NamesAreChecked) {
   const Sequential model;
-  EXPECT_EQ(message_of([&] { model.Module::add("a.b", Linear(1, 1)); }), "[add] a name is not empty and has no dot, got 'a.b'");
+  EXPECT_EQ(message_of([&] { model.Module::add("a.b", Linear(1, 1)); }),
+            "[add] a name is not empty and has no dot, got 'a.b'");
   EXPECT_EQ(message_of([&] { model.add("self", model); }), "[add] Sequential cannot be a part of itself");
-  EXPECT_EQ(message_of([] { Autoencoder().decoder.get_submodule("5"); }), "[get_submodule] Sequential has no '5', but 0, 1, 2, 3");
+  EXPECT_EQ(message_of([] { Autoencoder().decoder.get_submodule("5"); }),
+            "[get_submodule] Sequential has no '5', but 0, 1, 2, 3");
   EXPECT_EQ(message_of([] { Autoencoder().encoder.at<Linear>(1); }), "[at] layer 1 is a ReLU");
 }
 
@@ -263,12 +268,13 @@ TEST(Hooks, TakeEmbeddingsFromAModuleThatIsNotOurs) {
   const Autoencoder model;
   const Tensor x = ones({2, 784});
   Tensor embeddings;
-  HookHandle handle = model.get_submodule("encoder.2").register_forward_hook(
-      [&](const Module& module, const Tensors& inputs, const Tensors& outputs) {
-        EXPECT_EQ(module.type(), "Linear");
-        EXPECT_EQ(inputs[0].shape(), (Shape{2, 128}));
-        embeddings = outputs[0];
-      });
+  HookHandle handle =
+      model.get_submodule("encoder.2")
+          .register_forward_hook([&](const Module& module, const Tensors& inputs, const Tensors& outputs) {
+            EXPECT_EQ(module.type(), "Linear");
+            EXPECT_EQ(inputs[0].shape(), (Shape{2, 128}));
+            embeddings = outputs[0];
+          });
   model(x);
   EXPECT_TRUE(same_bytes(embeddings, model.encoder(x)));
   handle.remove();
@@ -282,9 +288,8 @@ TEST(Hooks, TakeEmbeddingsFromAModuleThatIsNotOurs) {
 TEST(Hooks, SeeAndReplaceOutputs) {
   const models::SimpleCNN model;
   std::vector<std::string> order;
-  model.register_forward_pre_hook([&](const Module&, const Tensors& inputs) {
-    order.push_back("before " + text(inputs[0].shape()));
-  });
+  model.register_forward_pre_hook(
+      [&](const Module&, const Tensors& inputs) { order.push_back("before " + text(inputs[0].shape())); });
   model.register_forward_hook([&](const Module&, const Tensors&, const Tensors& outputs) {
     order.push_back("after " + text(outputs[1].shape()));
     return Tensors{outputs[0], zeros({1})};
@@ -300,8 +305,8 @@ TEST(Hooks, SeeAndReplaceOutputs) {
 }
 
 TEST(Fusion, GivesTheSameBytesAsLayerByLayer) {
-  const Sequential model(Conv2d(3, 8, 3, {.padding = 1}), ReLU(), MaxPool2d(2), Conv2d(8, 8, 3), ReLU(), Conv2d(8, 4, 1),
-                         Flatten(), Linear(4 * 4 * 4, 32), ReLU(), Linear(32, 5));
+  const Sequential model(Conv2d(3, 8, 3, {.padding = 1}), ReLU(), MaxPool2d(2), Conv2d(8, 8, 3), ReLU(),
+                         Conv2d(8, 4, 1), Flatten(), Linear(4 * 4 * 4, 32), ReLU(), Linear(32, 5));
   const Tensor x = counted({2, 3, 12, 12}).requires_grad_();
   auto run = [&](const Tensor& input) {
     model.zero_grad();
@@ -330,7 +335,8 @@ TEST(Fusion, HappensUnlessALayerIsWatched) {
   const Sequential model(linear, activation);
   const Tensor x = ones({2, 4});
   auto nodes = [](const Tensor& result, int64_t before) { return result.defined() ? live_nodes() - before : 0; };
-  const int64_t before = live_nodes(), fused = nodes(model(x), before), layer_by_layer = nodes(activation(linear(x)), before);
+  const int64_t before = live_nodes(), fused = nodes(model(x), before),
+                layer_by_layer = nodes(activation(linear(x)), before);
   EXPECT_LT(fused, layer_by_layer);
   HookHandle handle = activation.register_forward_hook([](const Module&, const Tensors&, const Tensors&) {});
   EXPECT_EQ(nodes(model(x), before), layer_by_layer);

@@ -35,7 +35,8 @@ TEST(Optimizer, ChecksItsOptions) {
   const Tensor p = parameter();
   EXPECT_EQ(message_of([] { SGD(Tensors{}); }), "[SGD] there are no parameters to optimize");
   EXPECT_EQ(message_of([&] { SGD({p}, {.lr = -1}); }), "[SGD] the learning rate cannot be negative, got -1");
-  EXPECT_EQ(message_of([&] { SGD({p}, {.nesterov = true}); }), "[SGD] nesterov needs a momentum and no dampening, got 0 and 0");
+  EXPECT_EQ(message_of([&] { SGD({p}, {.nesterov = true}); }),
+            "[SGD] nesterov needs a momentum and no dampening, got 0 and 0");
   EXPECT_EQ(message_of([&] { Adam({p}, {.betas = {0.9, 1}}); }), "[Adam] betas must be in [0, 1), got 0.9 and 1");
   EXPECT_EQ(
       message_of([&] { Adagrad({p}, {.lr_decay = -1}); }),

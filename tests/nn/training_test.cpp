@@ -34,8 +34,8 @@ Alive alive() {
   return {live_nodes(), stats.live_blocks, stats.live_bytes};
 }
 
-/// Runs `step` ten times at a time until ten have asked the system for no memory. The first ones may, and now and then a
-/// later one: as many threads as happen to be at work have workspaces at once.
+/// Runs `step` ten times at a time until ten have asked the system for no memory. The first ones may, and now and then
+/// a later one: as many threads as happen to be at work have workspaces at once.
 template <class Step>
 bool becomes_steady(Step step) {
   for (int tens = 0; tens < 20; ++tens) {
@@ -47,8 +47,8 @@ bool becomes_steady(Step step) {
 }
 
 TEST(Training, AThousandStepsLeaveWhatTenLeave) {
-  const nn::Sequential model(nn::Conv2d(1, 4, 3, {.padding = 1}), nn::ReLU(), nn::MaxPool2d(2), nn::Flatten(), nn::Dropout(0.1),
-                             nn::Linear(4 * 16, 16), nn::ReLU(), nn::Linear(16, 10));
+  const nn::Sequential model(nn::Conv2d(1, 4, 3, {.padding = 1}), nn::ReLU(), nn::MaxPool2d(2), nn::Flatten(),
+                             nn::Dropout(0.1), nn::Linear(4 * 16, 16), nn::ReLU(), nn::Linear(16, 10));
   const nn::CrossEntropyLoss criterion;
   optim::Adam optimizer(model.parameters());
   const Tensor images = counted({8, 1, 8, 8}), labels = tensor({0, 1, 2, 3, 4, 5, 6, 7});

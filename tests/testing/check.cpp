@@ -10,9 +10,7 @@
 namespace percale::testing {
 namespace {
 
-Tensor on_host(const Tensor& tensor, DType dtype) {
-  return tensor.detach().to(cpu_device).to(dtype).contiguous();
-}
+Tensor on_host(const Tensor& tensor, DType dtype) { return tensor.detach().to(cpu_device).to(dtype).contiguous(); }
 
 /// sum(output * weight) over all outputs, in f64 on the host.
 double weighted_sum(const Tensors& outputs, const Tensors& weights) {
@@ -90,7 +88,8 @@ bool same_bytes(const Tensor& a, const Tensor& b) {
   const size_t width = size_of(a.dtype());
   for (int64_t i = 0; i < left.numel(); ++i) {
     const auto offset = static_cast<size_t>(i) * width;
-    if (!std::memcmp(static_cast<char*>(left.data()) + offset, static_cast<char*>(right.data()) + offset, width)) continue;
+    if (!std::memcmp(static_cast<char*>(left.data()) + offset, static_cast<char*>(right.data()) + offset, width))
+      continue;
     if (!is_floating(a.dtype())) return false;
     const Tensor x = left.reshape({-1}).select(0, i), y = right.reshape({-1}).select(0, i);
     if (!(std::isnan(x.item<double>()) && std::isnan(y.item<double>()))) return false;

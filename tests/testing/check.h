@@ -35,14 +35,14 @@ struct NamedSpec {
 const std::vector<NamedSpec>& all_specs();
 
 /// Each returns an empty text, or what is wrong.
-std::string check_precision(const Spec& spec, Device device);    ///< f32 and 16-bit results against f64's
-std::string check_exactness(const Spec& spec, Device device);    ///< bits on exactly representable inputs
+std::string check_precision(const Spec& spec, Device device);  ///< f32 and 16-bit results against f64's
+std::string check_exactness(const Spec& spec, Device device);  ///< bits on exactly representable inputs
 std::string check_gradients(const Spec& spec, Device device);
-std::string check_layouts(const Spec& spec, Device device);      ///< transposed and offset inputs
+std::string check_layouts(const Spec& spec, Device device);  ///< transposed and offset inputs
 /// The same bytes each time, after each of `settings` (empty: twice at two threads and once at one).
 std::string check_determinism(const Spec& spec, Device device, const std::vector<std::function<void()>>& settings = {});
-std::string check_graph(const Spec& spec);                       ///< eager against captured, bit for bit
-std::string check_twins(const Spec& spec);                       ///< CPU against CUDA
+std::string check_graph(const Spec& spec);  ///< eager against captured, bit for bit
+std::string check_twins(const Spec& spec);  ///< CPU against CUDA
 std::string check_errors(const Spec& spec, Device device);
 
 }  // namespace percale::testing

@@ -8,8 +8,8 @@
 #include "../../core/random.h"
 #include "check.h"
 
-#define PERCALE_SPECS(family) \
-  namespace percale {         \
+#define PERCALE_SPECS(family)        \
+  namespace percale {                \
   extern const Specs family##_specs; \
   }
 #include "specs_list.inc"
@@ -71,8 +71,8 @@ std::string compare(const Tensors& found, const Tensors& expected, double tolera
   return {};
 }
 
-/// Every case counts where the processor runs it; the emulator under a sanitizer is some thousand times slower, so there
-/// the large sizes and f64, whose kernels are f32's templates, are left out.
+/// Every case counts where the processor runs it; the emulator under a sanitizer is some thousand times slower, so
+/// there the large sizes and f64, whose kernels are f32's templates, are left out.
 bool worth_running(const Spec& spec, const std::vector<int64_t>& sizes, DType dtype) {
   if (!PERCALE_EMULATOR) return true;
   if (dtype == f64 && spec.dtypes.size() > 1) return false;
@@ -85,8 +85,10 @@ template <class Check>
 std::string for_each_case(const Spec& spec, Check check) {
   for (const auto& sizes : spec.sizes)
     for (const DType dtype : spec.dtypes)
-      if (!worth_running(spec, sizes, dtype)) continue;
-      else if (std::string wrong = check(sizes, dtype); !wrong.empty()) return describe(spec, sizes, dtype, wrong);
+      if (!worth_running(spec, sizes, dtype))
+        continue;
+      else if (std::string wrong = check(sizes, dtype); !wrong.empty())
+        return describe(spec, sizes, dtype, wrong);
   return {};
 }
 
@@ -149,7 +151,8 @@ std::string check_second_gradient(const Function& run, Tensors inputs) {
   for (const Tensor& input : inputs) wanted.push_back(input.requires_grad());
   for (const Tensor& output : run(inputs)) {
     Tensor upstream = Tensor::empty_like(output);
-    for (int64_t i = 0; i < upstream.numel(); ++i) fill(upstream.reshape({-1}).slice(0, i, i + 1), std::sin(1.0 + static_cast<double>(i)));
+    for (int64_t i = 0; i < upstream.numel(); ++i)
+      fill(upstream.reshape({-1}).slice(0, i, i + 1), std::sin(1.0 + static_cast<double>(i)));
     inputs.push_back(upstream.requires_grad_());
   }
   auto gradient = [&](const Tensors& in) {
@@ -158,8 +161,10 @@ std::string check_second_gradient(const Function& run, Tensors inputs) {
     for (size_t i = 0; i < in.size(); ++i) {
       const bool differentiable = i >= wanted.size() || wanted[i];
       own.push_back(differentiable && !in[i].requires_grad() ? in[i].detach().requires_grad_() : in[i]);
-      if (i >= wanted.size()) upstream.push_back(own[i]);
-      else if (wanted[i]) targets.push_back(own[i]);
+      if (i >= wanted.size())
+        upstream.push_back(own[i]);
+      else if (wanted[i])
+        targets.push_back(own[i]);
     }
     const Tensors outputs = run(Tensors(own.begin(), own.begin() + static_cast<int64_t>(wanted.size())));
     return grad(outputs, targets, upstream, true, true);
@@ -217,7 +222,8 @@ std::string check_layouts(const Spec& spec, Device device) {
     manual_seed(seed);
     const Tensors expected = run_both_ways(spec, inputs);
     manual_seed(seed);
-    const std::string wrong = compare(run_both_ways(spec, others), expected, spec.exact ? 0 : tolerance_for(spec, dtype));
+    const std::string wrong =
+        compare(run_both_ways(spec, others), expected, spec.exact ? 0 : tolerance_for(spec, dtype));
     return wrong.empty() ? wrong : "with strided inputs, " + wrong;
   });
 }
@@ -237,7 +243,8 @@ std::string check_determinism(const Spec& spec, Device device, const std::vector
       settings[i]();
       manual_seed(seed);
       const Tensors results = run_both_ways(spec, moved(make_inputs(spec, sizes, dtype, false, seed), device));
-      if (i == 0) first = results;
+      if (i == 0)
+        first = results;
       else if (std::string wrong = compare(results, first, 0); !wrong.empty())
         return "run " + std::to_string(i + 1) + " against the first: " + wrong;
     }
@@ -254,7 +261,8 @@ std::string check_graph(const Spec& spec) {
       const Tensors inputs = moved(make_inputs(spec, sizes, dtype, false, seed), cuda_device);
       auto step = Graph::capture([&] { return run_both_ways(spec, inputs); }, cuda_device, enabled);
       for (int call = 0; call < 3; ++call) step();
-      for (const Tensor& result : step()) results[enabled].push_back(result.defined() ? result.detach().clone() : Tensor());
+      for (const Tensor& result : step())
+        results[enabled].push_back(result.defined() ? result.detach().clone() : Tensor());
     }
     const std::string wrong = compare(results[1], results[0], 0);
     return wrong.empty() ? wrong : "captured against eager, " + wrong;
