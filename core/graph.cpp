@@ -1,5 +1,9 @@
 #include "graph.h"
 
+#include <memory>
+#include <set>
+#include <vector>
+
 #include "allocator.h"
 #include "cuda/runtime.h"
 #include "random.h"
@@ -7,6 +11,22 @@
 #include "trace.h"
 
 namespace percale {
+namespace {
+
+using Storages = std::vector<std::weak_ptr<Storage>>;
+
+#if PERCALE_HAS_CUDA
+/// Each of `storages` that is still there, once, in the order in which they first stand.
+Storages each_once(const Storages& storages) {
+  std::set<std::weak_ptr<Storage>, std::owner_less<>> seen;
+  Storages result;
+  for (const auto& entry : storages)
+    if (!entry.expired() && seen.insert(entry).second) result.push_back(entry);
+  return result;
+}
+#endif
+
+}  // namespace
 
 struct Graph::State {
   Device device;
@@ -14,9 +34,9 @@ struct Graph::State {
   std::string name;
   int calls = 0;
   std::shared_ptr<MemoryPool> pool;
-  std::vector<std::weak_ptr<Storage>> written;         ///< what each replay writes: its versions rise with it
-  std::vector<std::weak_ptr<Storage>> read_rounded;    ///< whose copies in bf16 it reads
-  std::vector<std::weak_ptr<Storage>> leaves_rounded;  ///< whose copies it writes too
+  Storages written;         ///< what each replay writes: its versions rise with it
+  Storages read_rounded;    ///< whose copies in bf16 it reads
+  Storages leaves_rounded;  ///< whose copies it writes too
 #if PERCALE_HAS_CUDA
   cuda::Graph graph = nullptr;
   cuda::Executable executable = nullptr;
@@ -40,8 +60,8 @@ struct Graph::State {
         if (const auto storage = entry.lock()) storage->mark_written("a step that could not be captured");
       fail("graph", "{} cannot be captured: {}", {name, error.what()});
     }
-    written = std::move(log.written);
-    read_rounded = std::move(log.read_rounded);
+    written = each_once(log.written);
+    read_rounded = each_once(log.read_rounded);
     for (const auto& entry : written)
       if (const auto storage = entry.lock(); storage && storage->has_rounded()) leaves_rounded.push_back(entry);
     executable = cuda::instantiate(graph);

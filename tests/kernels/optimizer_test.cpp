@@ -175,6 +175,25 @@ TEST_P(OptimizerStep, KeepsTheCopyInBf16InAGraph) {
 }
 
 #if PERCALE_HAS_CUDA
+/// However often the step reads a weight in bf16 and writes it, a replay looks at it once.
+TEST(CapturedStep, VisitsEachWeightOnceCuda) {
+  if (!cuda_available()) GTEST_SKIP() << reason_without_cuda();
+  const Tensor weight = ones({5}, {f32, cuda_device}), sum = zeros_like(weight);
+  auto step = Graph::capture(
+      [&] {
+        for (int read = 0; read < 2; ++read) sum += rounded_copy(weight).to(f32);
+        weight *= 0.5;
+        weight += 1;
+      },
+      cuda_device);
+  step();
+  step();
+  const uint64_t before = weight.storage()->version();
+  step();
+  EXPECT_EQ(weight.storage()->version(), before + 1);
+  EXPECT_EQ(sum[4].item<double>(), 2 * (1 + 1.5 + 1.75));
+}
+
 TEST_P(OptimizerStep, DoesNothingAfterAnError) {
   if (!device().is_cuda()) GTEST_SKIP() << "errors are thrown at once on the CPU";
   Model model(device());
