@@ -1,6 +1,6 @@
-#include <algorithm>
+#include <functional>
 
-#include "../../core/cpu/threads.h"
+#include "../common/elementwise_loss.h"
 #include "binary_loss_formulas.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -140,49 +140,25 @@ void exact_slopes(BinaryLoss kind, const double* gradient, const double* input, 
   });
 }
 
-template <class T, class Losses>
-void loss_with(Losses losses, BinaryLoss kind, const Tensor& input, const Tensor& target, const Tensor& loss, bool each,
-               double divisor) {
-  const T *x = input.data<T>(), *t = target.data<T>();
-  T* values = loss.data<T>();
-  const int64_t count = input.numel(), pieces = (count + grain - 1) / grain;
-  const Tensor workspace = Tensor::empty({pieces}, {f64, cpu_device});
-  auto* sums = workspace.data<double>();
-  parallel_for(count, grain, [&](int64_t begin, int64_t end) {
-    sums[begin / grain] = losses(kind, x + begin, t + begin, each ? values + begin : nullptr, end - begin);
-  });
-  if (each) return;
-  for (int64_t k = 1; k < pieces; ++k) sums[0] += sums[k];
-  *values = static_cast<T>(sums[0] / divisor);
-}
-
-template <class T, class Slopes>
-void gradient_with(Slopes slopes, BinaryLoss kind, const Tensor& gradient, const Tensor& input, const Tensor& target,
-                   const Tensor& result, bool each, double factor) {
-  const T *upstream = gradient.data<T>(), *x = input.data<T>(), *t = target.data<T>();
-  T* to = result.data<T>();
-  const T scale = static_cast<T>(each ? factor : factor * static_cast<double>(*upstream));
-  parallel_for(input.numel(), grain, [&](int64_t begin, int64_t end) {
-    slopes(kind, each ? upstream + begin : nullptr, x + begin, t + begin, scale, to + begin, end - begin);
-  });
-}
-
 }  // namespace
 
 void binary_loss(BinaryLoss kind, const Tensor& input, const Tensor& target, const Tensor& loss, bool each,
                  double divisor) {
   if (input.dtype() == f64)
-    loss_with<double>(exact_losses, kind, input, target, loss, each, divisor);
+    elementwise_loss<double>(std::bind_front(exact_losses, kind), input, target, loss, each, divisor, grain);
   else
-    loss_with<float>(HWY_DYNAMIC_DISPATCH(losses_of), kind, input, target, loss, each, divisor);
+    elementwise_loss<float>(std::bind_front(HWY_DYNAMIC_DISPATCH(losses_of), kind), input, target, loss, each, divisor,
+                            grain);
 }
 
 void binary_loss_gradient(BinaryLoss kind, const Tensor& gradient, const Tensor& input, const Tensor& target,
                           const Tensor& result, bool each, double factor) {
   if (input.dtype() == f64)
-    gradient_with<double>(exact_slopes, kind, gradient, input, target, result, each, factor);
+    elementwise_loss_gradient<double>(std::bind_front(exact_slopes, kind), gradient, input, target, result, each,
+                                      factor, grain);
   else
-    gradient_with<float>(HWY_DYNAMIC_DISPATCH(slopes_of), kind, gradient, input, target, result, each, factor);
+    elementwise_loss_gradient<float>(std::bind_front(HWY_DYNAMIC_DISPATCH(slopes_of), kind), gradient, input, target,
+                                     result, each, factor, grain);
 }
 
 }  // namespace percale::cpu

@@ -1,6 +1,4 @@
-#include <algorithm>
-
-#include "../../core/cpu/threads.h"
+#include "../common/elementwise_loss.h"
 #include "mse_twins.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -66,48 +64,22 @@ void slopes_of(const double* gradient, const double* input, const double* target
   for (int64_t i = 0; i < count; ++i) result[i] = (input[i] - target[i]) * factor * (gradient ? gradient[i] : 1);
 }
 
-template <class T, class Squares>
-void squared_error_with(Squares squares, const Tensor& input, const Tensor& target, const Tensor& loss, bool each,
-                        double divisor) {
-  const T *a = input.data<T>(), *b = target.data<T>();
-  T* values = loss.data<T>();
-  const int64_t count = input.numel(), pieces = (count + grain - 1) / grain;
-  const Tensor workspace = Tensor::empty({pieces}, {f64, cpu_device});
-  auto* sums = workspace.data<double>();
-  parallel_for(count, grain, [&](int64_t begin, int64_t end) {
-    sums[begin / grain] = squares(a + begin, b + begin, each ? values + begin : nullptr, end - begin);
-  });
-  if (each) return;
-  for (int64_t k = 1; k < pieces; ++k) sums[0] += sums[k];
-  *values = static_cast<T>(sums[0] / divisor);
-}
-
-template <class T, class Slopes>
-void gradient_with(Slopes slopes, const Tensor& gradient, const Tensor& input, const Tensor& target,
-                   const Tensor& result, bool each, double factor) {
-  const T *upstream = gradient.data<T>(), *a = input.data<T>(), *b = target.data<T>();
-  T* to = result.data<T>();
-  const T scale = static_cast<T>(each ? factor : factor * static_cast<double>(*upstream));
-  parallel_for(input.numel(), grain, [&](int64_t begin, int64_t end) {
-    slopes(each ? upstream + begin : nullptr, a + begin, b + begin, scale, to + begin, end - begin);
-  });
-}
-
 }  // namespace
 
 void squared_error(const Tensor& input, const Tensor& target, const Tensor& loss, bool each, double divisor) {
   if (input.dtype() == f64)
-    squared_error_with<double>(squares_of, input, target, loss, each, divisor);
+    elementwise_loss<double>(squares_of, input, target, loss, each, divisor, grain);
   else
-    squared_error_with<float>(HWY_DYNAMIC_DISPATCH(squares), input, target, loss, each, divisor);
+    elementwise_loss<float>(HWY_DYNAMIC_DISPATCH(squares), input, target, loss, each, divisor, grain);
 }
 
 void squared_error_gradient(const Tensor& gradient, const Tensor& input, const Tensor& target, const Tensor& result,
                             bool each, double factor) {
   if (input.dtype() == f64)
-    gradient_with<double>(slopes_of, gradient, input, target, result, each, factor);
+    elementwise_loss_gradient<double>(slopes_of, gradient, input, target, result, each, factor, grain);
   else
-    gradient_with<float>(HWY_DYNAMIC_DISPATCH(slopes), gradient, input, target, result, each, factor);
+    elementwise_loss_gradient<float>(HWY_DYNAMIC_DISPATCH(slopes), gradient, input, target, result, each, factor,
+                                     grain);
 }
 
 }  // namespace percale::cpu
