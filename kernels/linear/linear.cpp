@@ -88,15 +88,15 @@ Tensor checked_layer(const char* operation, const Tensor& x, const Tensor& weigh
     require(bias.dtype() == x.dtype(), operation, "bias must be {} as x, got {}", x.dtype(), bias.dtype());
   }
   require_same_device(operation, {&x, &weight, &bias});
-  const bool relu = activation == Activation::relu;
   if (current_precision() == Precision::int8 && x.dtype() == f32 && x.device().is_cpu() &&
       x.size(-1) <= most_int8_inputs && !should_record({x, weight, bias}))
-    return linear_int8(x, quantise_rows(weight), bias, relu);
+    return linear_int8(x, quantise_rows(weight), bias, activation);
   Shape shape = x.shape();
   shape[shape.rank() - 1] = weight.size(0);
   const int64_t rows = x.size(-1) ? x.numel() / x.size(-1) : shape.numel() / std::max<int64_t>(weight.size(0), 1);
   const Tensor matrix = x.rank() == 2 ? x : x.reshape({rows, x.size(-1)});
-  return layer(name_of_layer(x.rank(), bias.defined(), relu), matrix, weight, bias, activation, shape);
+  const char* name = name_of_layer(x.rank(), bias.defined(), activation == Activation::relu);
+  return layer(name, matrix, weight, bias, activation, shape);
 }
 
 }  // namespace

@@ -29,7 +29,7 @@ Tensor dequantised(const QuantisedWeight& weight) {
   return result;
 }
 
-Tensor linear_int8(const Tensor& x, const QuantisedWeight& weight, const Tensor& bias, bool relu) {
+Tensor linear_int8(const Tensor& x, const QuantisedWeight& weight, const Tensor& bias, Activation activation) {
   const Operation operation{"linear_int8"};
   require(weight.packed != nullptr, "linear_int8", "the weight is empty: make one with quantise_rows");
   require(x.rank() > 0 && x.size(-1) == weight.in, "linear_int8", "x {} does not fit a weight of [{}, {}]", x.shape(),
@@ -40,6 +40,7 @@ Tensor linear_int8(const Tensor& x, const QuantisedWeight& weight, const Tensor&
             "bias must be [{}] of f32, got {} of {}", weight.out, bias.shape(), bias.dtype());
     require_same_device("linear_int8", {&x, &bias});
   }
+  require(activation != Activation::gelu, "linear_int8", "has no GELU of its own; call gelu on its result");
   require(!should_record({x, bias}), "linear_int8", "has no gradient; call it under a NoGradGuard");
   Shape shape = x.shape();
   shape[shape.rank() - 1] = weight.out;
@@ -48,7 +49,7 @@ Tensor linear_int8(const Tensor& x, const QuantisedWeight& weight, const Tensor&
     const int64_t rows = result.numel() / weight.out;
     const Tensor matrix = x.detach().contiguous().view({rows, weight.in});
     const Tensor dense_bias = bias.defined() ? bias.detach().contiguous() : bias;
-    on<cpu::linear_int8, cuda::linear_int8>(x.device(), matrix, weight, dense_bias, relu,
+    on<cpu::linear_int8, cuda::linear_int8>(x.device(), matrix, weight, dense_bias, activation,
                                             result.view({rows, weight.out}));
   }
   return result;

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "../../core/tensor.h"
+#include "../common/activation.h"
 
 namespace percale {
 
@@ -24,13 +25,14 @@ QuantisedWeight quantise_rows(const Tensor& weight);
 /// The weight that products see: f32 [out, in].
 Tensor dequantised(const QuantisedWeight& weight);
 
-/// x W^T + b for `x` [..., in] of f32, `bias` f32 [out] (undefined: none); the result is f32 [..., out]. Has no
-/// gradient.
+/// x W^T + b for `x` [..., in] of f32, `bias` f32 [out] (undefined: none), and a ReLU of it where `activation` says so;
+/// the result is f32 [..., out]. Has no gradient.
 ///
 /// Each row of x is rounded to 0 to 255, from its least to its largest element (zero included): x = scale * (value -
 /// zero). The sums of products are exact, so that a row's bytes do not depend on the rows beside it, on threads, nor on
 /// the instruction set (AVX512-VNNI or any). A row with a NaN or an infinity gives NaN. Errors: shapes that do not fit,
-/// other dtypes; a device other than the CPU.
-Tensor linear_int8(const Tensor& x, const QuantisedWeight& weight, const Tensor& bias = {}, bool relu = false);
+/// other dtypes; a GELU; a device other than the CPU.
+Tensor linear_int8(const Tensor& x, const QuantisedWeight& weight, const Tensor& bias = {},
+                   Activation activation = Activation::none);
 
 }  // namespace percale

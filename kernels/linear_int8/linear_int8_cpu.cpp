@@ -197,7 +197,7 @@ struct Layer {
   const Tensor& x;
   const QuantisedWeight& weight;
   const Tensor& bias;
-  bool relu;
+  Activation activation;
   const Tensor& result;
 };
 
@@ -222,8 +222,9 @@ void run_piece(const Layer& layer, int64_t row, int64_t rows, int64_t panel, int
     const float* bias = layer.bias.defined() ? layer.bias.data<float>() + column : nullptr;
     alignas(64) int32_t sums[rows_of_piece * int8_panel];
     multiply(from, static_cast<size_t>(rows), weights.values(), static_cast<size_t>(depth), sums);
-    finish(sums, roundings, static_cast<size_t>(rows), weights.scales(), weights.sums(), bias, layer.relu,
-           static_cast<size_t>(width), layer.result.data<float>() + row * out + column, static_cast<size_t>(out));
+    finish(sums, roundings, static_cast<size_t>(rows), weights.scales(), weights.sums(), bias,
+           layer.activation == Activation::relu, static_cast<size_t>(width),
+           layer.result.data<float>() + row * out + column, static_cast<size_t>(out));
   }
 }
 
@@ -269,14 +270,15 @@ void dequantise(const QuantisedWeight& weight, const Tensor& result) {
   }
 }
 
-void linear_int8(const Tensor& x, const QuantisedWeight& weight, const Tensor& bias, bool relu, const Tensor& result) {
+void linear_int8(const Tensor& x, const QuantisedWeight& weight, const Tensor& bias, Activation activation,
+                 const Tensor& result) {
   const Int8Layout layout{weight.out, weight.in};
   const int64_t rows = x.size(0), down = (rows + rows_of_piece - 1) / rows_of_piece;
   // Few rows: fewer columns a piece, though each piece rounds its rows again.
   const int64_t wanted = (enough_pieces + down - 1) / down;
   const int64_t panels = std::max((layout.panels() + wanted - 1) / wanted, least_panels_of_piece);
   const int64_t across = (layout.panels() + panels - 1) / panels;
-  const Layer layer{layout, x, weight, bias, relu, result};
+  const Layer layer{layout, x, weight, bias, activation, result};
   parallel_for(down * across, 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       const int64_t row = i / across * rows_of_piece, panel = i % across * panels;

@@ -4,7 +4,7 @@
 
 namespace percale::cuda {
 
-void linear_int8(const Tensor&, const QuantisedWeight&, const Tensor&, bool, const Tensor&) {
+void linear_int8(const Tensor&, const QuantisedWeight&, const Tensor&, Activation, const Tensor&) {
   require(false, "linear_int8", "runs on the CPU only; on CUDA use bf16");
 }
 

@@ -48,6 +48,10 @@ const Specs linear_int8_specs = {
                  [](Device) {
                    linear_int8(ones({2, 4}).requires_grad_(), rounded({5, 4}));
                  }},
+                {"[linear_int8] has no GELU of its own; call gelu on its result",
+                 [](Device) {
+                   linear_int8(ones({2, 4}), rounded({5, 4}), {}, Activation::gelu);
+                 }},
                 {"[quantise_rows] the weight must be [out, in] of f32, got [4] of f32", [](Device) { rounded({4}); }},
                 {"[quantise_rows] sums of more than 65536 products may overflow, got 65537 inputs",
                  [](Device) {

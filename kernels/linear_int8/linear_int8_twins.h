@@ -24,12 +24,14 @@ namespace cpu {
 void quantise_rows(const Tensor& weight, void* packed);
 void dequantise(const QuantisedWeight& weight, const Tensor& result);
 /// x [rows, in] and result [rows, out]: contiguous.
-void linear_int8(const Tensor& x, const QuantisedWeight& weight, const Tensor& bias, bool relu, const Tensor& result);
+void linear_int8(const Tensor& x, const QuantisedWeight& weight, const Tensor& bias, Activation activation,
+                 const Tensor& result);
 }  // namespace cpu
 
 namespace cuda {
 /// There is none: fails, and says so.
-void linear_int8(const Tensor& x, const QuantisedWeight& weight, const Tensor& bias, bool relu, const Tensor& result);
+void linear_int8(const Tensor& x, const QuantisedWeight& weight, const Tensor& bias, Activation activation,
+                 const Tensor& result);
 }  // namespace cuda
 
 }  // namespace percale

@@ -28,7 +28,7 @@ using testing::same_bytes;
 constexpr float infinity = std::numeric_limits<float>::infinity();
 
 /// The layer as its header says it, number by number.
-Tensor defined(const Tensor& x, const Tensor& weight, const Tensor& bias, bool relu) {
+Tensor defined(const Tensor& x, const Tensor& weight, const Tensor& bias, Activation activation) {
   const int64_t rows = x.size(0), in = x.size(1), out = weight.size(0);
   const Tensor result = Tensor::empty({rows, out});
   for (int64_t r = 0; r < rows; ++r) {
@@ -49,7 +49,7 @@ Tensor defined(const Tensor& x, const Tensor& weight, const Tensor& bias, bool r
         sum += static_cast<int64_t>(value - zero) * static_cast<int64_t>(std::nearbyint(weights[k] / weight_scale));
       }
       const float whole = static_cast<float>(sum) * (scale * weight_scale) + bias.data<float>()[o];
-      result.data<float>()[r * out + o] = relu && whole < 0 ? 0 : whole;
+      result.data<float>()[r * out + o] = activation == Activation::relu && whole < 0 ? 0 : whole;
     }
   }
   return result;
@@ -60,8 +60,9 @@ TEST(LinearInt8, IsWhatItsDefinitionSays) {
   for (const auto& [rows, in, out] :
        {std::array<int64_t, 3>{1, 1, 1}, {3, 7, 5}, {9, 300, 40}, {21, 129, 65}, {8, 2000, 33}}) {
     const Tensor x = randn({rows, in}), weight = randn({out, in}), bias = randn({out});
-    for (const bool relu : {false, true})
-      EXPECT_TRUE(same_bytes(linear_int8(x, quantise_rows(weight), bias, relu), defined(x, weight, bias, relu)))
+    for (const Activation activation : {Activation::none, Activation::relu})
+      EXPECT_TRUE(
+          same_bytes(linear_int8(x, quantise_rows(weight), bias, activation), defined(x, weight, bias, activation)))
           << rows << " " << in << " " << out;
   }
 }
@@ -136,7 +137,7 @@ TEST(LinearInt8, IsHowLinearComputesUnderItsPrecision) {
   const Tensor exact = linear(x, weight, bias);
   const PrecisionScope scope(Precision::int8);
   EXPECT_TRUE(same_bytes(linear(x, weight, bias), linear_int8(x, quantise_rows(weight), bias)));
-  EXPECT_TRUE(same_bytes(linear_relu(x, weight), linear_int8(x, quantise_rows(weight), {}, true)));
+  EXPECT_TRUE(same_bytes(linear_relu(x, weight), linear_int8(x, quantise_rows(weight), {}, Activation::relu)));
   weight.requires_grad_();
   EXPECT_TRUE(same_bytes(linear(x, weight, bias).detach(), exact));  // in training, f32
   const NoGradGuard no_grad;
