@@ -37,18 +37,8 @@ T identity_of(Reduce how) {
 /// Calls `body.operator()<T>()` with the type of f32, f64, f16, bf16 or i64: what the twins take.
 template <class Body>
 void visit_reducible(DType dtype, Body&& body) {
-  switch (dtype) {
-    case f32:
-      return body.template operator()<float>();
-    case f64:
-      return body.template operator()<double>();
-    case f16:
-      return body.template operator()<half>();
-    case bf16:
-      return body.template operator()<bfloat16>();
-    default:
-      return body.template operator()<int64_t>();
-  }
+  if (dtype == i64) return body.template operator()<int64_t>();
+  visit_floating("reduction", dtype, body);
 }
 
 // Both twins: `in` is f32, f64, f16, bf16 or i64; `out` has its compute type (f32 for the 16-bit ones) and is divided
