@@ -79,11 +79,6 @@ struct BatchNormGradient {
   bool training;                          ///< whether the statistics came from the input
 };
 
-template <class T>
-RowStatistics<T>* statistics_in(const Tensor& statistics) {
-  return reinterpret_cast<RowStatistics<T>*>(statistics.data<T>());
-}
-
 /// Calls `body.operator()<T>()` with the type of what `like` holds.
 template <class Body>
 void with_type(const Tensor& like, Body body) {

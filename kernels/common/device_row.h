@@ -2,7 +2,6 @@
 // After device.h, in a `_cuda.cu` file.
 #pragma once
 
-#include "../../core/tensor.h"
 #include "convert.h"
 #include "device.h"
 #include "device_exponentials.h"
@@ -42,12 +41,6 @@ struct BothSums {
   }
 };
 }  // namespace combine
-
-/// What a kernel takes for an operand that may be left out.
-template <class T>
-T* data_or_null(const Tensor& tensor) {
-  return tensor.defined() ? tensor.data<T>() : nullptr;
-}
 
 /// Rows of a column that a block sums: by their number alone, so that the bytes are the same on every GPU.
 inline int64_t rows_of_piece(int64_t rows) {

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <cstdint>
 
-#include "../../core/half.h"
+#include "data_or_null.h"
 
 namespace percale {
 
@@ -23,6 +23,12 @@ PERCALE_HOST_DEVICE inline RowStatistics<T> row_statistics(T shift, Sum sum, Sum
   const Sum missing = sum / count, variance = squares / count - missing * missing;
   const Sum scale = Sum(1) / std::sqrt((variance < Sum(0) ? Sum(0) : variance) + static_cast<Sum>(eps));
   return {shift, static_cast<T>(scale), static_cast<T>(-missing * scale)};
+}
+
+/// Those in `statistics` [..., 3], or null where it is undefined.
+template <class T>
+RowStatistics<T>* statistics_in(const Tensor& statistics) {
+  return reinterpret_cast<RowStatistics<T>*>(data_or_null<T>(statistics));
 }
 
 }  // namespace percale

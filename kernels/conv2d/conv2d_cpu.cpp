@@ -1,5 +1,6 @@
 #include "../../core/primitives.h"
 #include "../common/convert.h"
+#include "../common/data_or_null.h"
 #include "../common/reference_convolution.h"
 #include "../elementwise/elementwise_twins.h"
 #include "conv2d_twins.h"
@@ -60,8 +61,8 @@ void convolution(const ConvolutionShape& shape, const Tensor& x, const Tensor& w
                  const Tensor& out) {
   if (x.dtype() == f64) {
     const Tensor sums = bias.defined() ? bias.contiguous() : bias;
-    reference_convolution(shape, x.data<double>(), filters_last(weight).data<double>(),
-                          sums.defined() ? sums.data<double>() : nullptr, relu, out.data<double>());
+    reference_convolution(shape, x.data<double>(), filters_last(weight).data<double>(), data_or_null<double>(sums),
+                          relu, out.data<double>());
     return;
   }
   if (!onednn_computes(x.dtype())) {
@@ -82,8 +83,8 @@ void convolution(const ConvolutionShape& shape, const Tensor& x, const Tensor& w
 void convolution_gradients(const ConvolutionShape& shape, const Tensor& gradient, const Tensor& activated,
                            const Tensor& x, const Tensor& weight, const Conv2dGradients& out) {
   if (x.dtype() == f32) {
-    const float* y = activated.defined() ? activated.data<float>() : nullptr;
-    return image_gradients(shape, {.gradient = gradient.data<float>(), .activated = y}, x, weight, out);
+    return image_gradients(shape, {.gradient = gradient.data<float>(), .activated = data_or_null<float>(activated)}, x,
+                           weight, out);
   }
   if (activated.defined())
     return convolution_gradients(shape, percale::relu_gradient(gradient, activated), {}, x, weight, out);

@@ -1,5 +1,6 @@
 #include "../../core/cuda/dnn.h"
 #include "../../core/primitives.h"
+#include "../common/data_or_null.h"
 #include "../common/rounded_weight.h"
 #include "../elementwise/elementwise_twins.h"
 #include "conv2d_device.h"
@@ -122,7 +123,7 @@ void convolution(const ConvolutionShape& shape, const Tensor& x, const Tensor& w
   Tensor added = bias.defined() ? in_dtype(bias, x.dtype()).contiguous() : Tensor();
   if (x.dtype() == f64) {
     launch(convolution_kernel, blocks_for(out.numel(), threads), threads, 0, current_stream(), shape, x.data<double>(),
-           by.data<double>(), added.defined() ? added.data<double>() : nullptr, relu, out.data<double>());
+           by.data<double>(), data_or_null<double>(added), relu, out.data<double>());
     return;
   }
   if (relu && !added.defined()) {

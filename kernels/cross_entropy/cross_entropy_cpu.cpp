@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "../../core/cpu/threads.h"
+#include "../common/data_or_null.h"
 #include "../common/index_range.h"
 #include "cross_entropy_twins.h"
 
@@ -199,12 +200,9 @@ void for_each_piece(const Tensor& logits, const Tensor& weight, const CrossEntro
     for (int64_t k = begin; k < end; ++k) {
       const int64_t first = k % strips * strip, line = k / strips;
       const int64_t offset = loss.inner == 1 ? first * loss.classes : line * loss.classes * loss.inner + first;
-      const Piece<T> piece{logits.data<T>() + offset,
-                           weight.defined() ? weight.data<T>() : nullptr,
-                           std::min(strip, width - first),
-                           loss.classes,
-                           loss.inner,
-                           loss.smoothing > 0};
+      const Piece<T> piece{
+          logits.data<T>() + offset, data_or_null<T>(weight), std::min(strip, width - first), loss.classes, loss.inner,
+          loss.smoothing > 0};
       body(piece, line * width + first, offset, k);
     }
   });

@@ -1,5 +1,6 @@
 // Cross entropy on CUDA. Forward: some lanes, a block or a thread a position; blocks leave partial sums that a last
 // block adds in order - or one block does it all, as for a batch of 64. Backward: one thread an element.
+#include "../common/data_or_null.h"
 #include "../common/device.h"
 #include "../common/device_exponentials.h"
 #include "cross_entropy_twins.h"
@@ -185,11 +186,6 @@ __global__ void backward_kernel(Backward<A> backward) {
     if (c == chosen) value -= aimed;
     backward.result[i] = value;
   }
-}
-
-template <class A>
-const A* data_or_null(const Tensor& tensor) {
-  return tensor.defined() ? tensor.data<A>() : nullptr;
 }
 
 template <class A>

@@ -2,6 +2,7 @@
 #include <numeric>
 
 #include "../../core/cpu/threads.h"
+#include "../common/data_or_null.h"
 #include "../common/index_range.h"
 #include "embedding_bag_twins.h"
 
@@ -59,7 +60,7 @@ void reduce(const Bags& bags, const Bagged& result, AddRow add_row) {
   const Index* index = bags.index.data<Index>();
   check_range("embedding_bag", index_message, index, bags.index_shape, bags.table.size(0));
   const T* table = bags.table.data<T>();
-  const T* weights = bags.weights.defined() ? bags.weights.data<T>() : nullptr;
+  const T* weights = data_or_null<T>(bags.weights);
   const int64_t* starts = bags.starts.data<int64_t>();
   const int64_t count = result.rows.size(0), width = result.rows.size(1);
   parallel_for(count, grain_of(bags, count), [&](int64_t first, int64_t last) {

@@ -1,4 +1,5 @@
 // Bags on CUDA: a thread for each column of each bag adds its entries in order.
+#include "../common/data_or_null.h"
 #include "../common/device.h"
 #include "embedding_bag_twins.h"
 
@@ -85,9 +86,8 @@ __global__ void reduce_kernel(Addresses<T> at, const Index* index, index_t bags,
 
 template <class T, class Index>
 void reduce(const Bags& bags, const Bagged& result) {
-  const Addresses<T> at{bags.table.data<T>(),        bags.weights.defined() ? bags.weights.data<T>() : nullptr,
-                        bags.starts.data<int64_t>(), result.rows.data<T>(),
-                        result.sizes.data<T>(),      result.chosen.defined() ? result.chosen.data<int64_t>() : nullptr};
+  const Addresses<T> at{bags.table.data<T>(),  data_or_null<T>(bags.weights), bags.starts.data<int64_t>(),
+                        result.rows.data<T>(), result.sizes.data<T>(),        data_or_null<int64_t>(result.chosen)};
   const int64_t count = result.rows.size(0), width = result.rows.size(1);
   auto start = [&](auto* kernel) {
     launch(kernel, blocks_for(count * width, threads), threads, 0, current_stream(), at, bags.index.data<Index>(),

@@ -68,9 +68,8 @@ void run(const EmbeddingNorm& operands, Row row_function) {
   const Index* index[tables];
   for (int k = 0; k < tables; ++k) index[k] = operands.indices[k].data<Index>();
   const RowWriter<T> result(operands.result, width);
-  T* sum = operands.sum.defined() ? operands.sum.data<T>() : nullptr;
-  auto* statistics =
-      operands.statistics.defined() ? reinterpret_cast<RowStatistics<T>*>(operands.statistics.data<T>()) : nullptr;
+  T* sum = data_or_null<T>(operands.sum);
+  RowStatistics<T>* statistics = statistics_in<T>(operands.statistics);
   parallel_for(count, std::max<int64_t>(grain / width, 1), [&](int64_t begin, int64_t end) {
     const Tensor buffers = Tensor::empty({table[0].converts() ? 4 * width : 0}, options);
     T* buffer = buffers.data<T>();

@@ -83,7 +83,7 @@ void run(const EmbeddingNorm& operands) {
   all.bias = data_or_null<A>(operands.bias);
   all.sum = data_or_null<A>(operands.sum);
   all.result = operands.result.data<T>();
-  all.statistics = reinterpret_cast<RowStatistics<A>*>(data_or_null<A>(operands.statistics));
+  all.statistics = statistics_in<A>(operands.statistics);
   all.count = operands.result.size(0);
   all.width = operands.result.size(1);
   all.eps = operands.eps;

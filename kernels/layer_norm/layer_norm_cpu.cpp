@@ -91,11 +91,6 @@ Tensor or_filled(const Tensor& parameter, int64_t width, double value) {
 }
 
 template <class T>
-RowStatistics<T>* statistics_in(const Tensor& statistics) {
-  return statistics.defined() ? reinterpret_cast<RowStatistics<T>*>(statistics.data<T>()) : nullptr;
-}
-
-template <class T>
 void forward(const LayerNorm& operands, const LayerNormFunctions<T>& functions) {
   const int64_t rows = operands.input.size(0), width = operands.input.size(1);
   const Tensor weights = or_filled<T>(operands.weight, width, 1), biases = or_filled<T>(operands.bias, width, 0);

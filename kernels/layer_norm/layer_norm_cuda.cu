@@ -169,7 +169,7 @@ void forward(const LayerNorm& operands) {
                              data_or_null<A>(operands.weight),
                              data_or_null<A>(operands.bias),
                              operands.result.data<Y>(),
-                             reinterpret_cast<RowStatistics<A>*>(data_or_null<A>(operands.statistics)),
+                             statistics_in<A>(operands.statistics),
                              operands.input.size(0),
                              operands.input.size(1),
                              operands.eps};
@@ -189,7 +189,7 @@ void gradient(const LayerNormGradient& operands) {
                               operands.input.data<T>(),
                               data_or_null<R>(operands.residual),
                               data_or_null<A>(operands.weight),
-                              reinterpret_cast<const RowStatistics<A>*>(operands.statistics.data<A>()),
+                              statistics_in<A>(operands.statistics),
                               data_or_null<T>(operands.input_gradient),
                               data_or_null<R>(operands.residual_gradient),
                               operands.input.size(0),

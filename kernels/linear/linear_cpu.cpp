@@ -60,6 +60,7 @@ HWY_AFTER_NAMESPACE();
 #include "../../core/cpu/onednn.h"
 #include "../../core/cpu/threads.h"
 #include "../../core/primitives.h"
+#include "../common/data_or_null.h"
 #include "../common/product.h"
 
 namespace percale::cpu {
@@ -86,10 +87,9 @@ void run_gradient(const LinearGradient& operands, Pass pass) {
   const int64_t rows = operands.gradient.size(0), columns = operands.gradient.size(1);
   const int64_t slices = (rows + rows_of_slice - 1) / rows_of_slice,
                 across = (columns + columns_of_piece - 1) / columns_of_piece;
-  auto pointer = [](const Tensor& tensor) { return tensor.defined() ? tensor.data<T>() : nullptr; };
-  const T* gradient = pointer(operands.gradient);
-  const T* result = pointer(operands.result);
-  T *masked = pointer(operands.masked), *sums = pointer(operands.sums);
+  const T* gradient = data_or_null<T>(operands.gradient);
+  const T* result = data_or_null<T>(operands.result);
+  T *masked = data_or_null<T>(operands.masked), *sums = data_or_null<T>(operands.sums);
   // Tall gradients: a row of sums a slice, added up in order.
   const Tensor partial = sums && slices > 1 ? Tensor::empty({slices, columns}, operands.sums.options()) : Tensor();
   T* targets = partial.defined() ? partial.data<T>() : sums;

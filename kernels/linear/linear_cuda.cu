@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "../common/convert.h"
+#include "../common/data_or_null.h"
 #include "../common/device.h"
 #include "../matmul/matmul_layout.h"
 #include "linear_twins.h"
@@ -175,7 +176,7 @@ void skinny_linear(const LinearOperands& operands) {
     SkinnyProduct<T> p{};
     p.x = x.data<T>();
     p.weight = weight.data<T>();
-    p.bias = bias.defined() ? bias.data<T>() : nullptr;
+    p.bias = data_or_null<T>(bias);
     p.out = operands.result.template data<T>();
     p.rows = x.size(0);
     p.columns = weight.size(0);
@@ -316,9 +317,8 @@ void linear(const LinearOperands& operands) {
 void linear_gradient(const LinearGradient& operands) {
   const int64_t rows = operands.gradient.size(0), columns = operands.gradient.size(1);
   visit_floating("linear", operands.gradient.dtype(), [&]<class T>() {
-    auto pointer = [](const Tensor& tensor) { return tensor.defined() ? tensor.data<T>() : nullptr; };
-    const T *gradient = pointer(operands.gradient), *result = pointer(operands.result);
-    T *masked = pointer(operands.masked), *sums = pointer(operands.sums);
+    const T *gradient = data_or_null<T>(operands.gradient), *result = data_or_null<T>(operands.result);
+    T *masked = data_or_null<T>(operands.masked), *sums = data_or_null<T>(operands.sums);
     if (widest_vector<T>(columns, gradient, result, masked) == wide<T>)
       launch_gradient<wide<T>>(gradient, result, masked, sums, rows, columns);
     else

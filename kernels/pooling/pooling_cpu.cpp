@@ -9,6 +9,7 @@
 
 #include "../../core/cpu/threads.h"
 #include "../common/convert.h"
+#include "../common/data_or_null.h"
 #include "pooling_twins.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -349,7 +350,7 @@ void max_pool(const PoolGeometry& g, const Tensor& in, const Tensor& out, const 
   const int64_t rows = g.images * g.rows.out, width = g.columns.out * g.channels;
   const DType kind = positions.defined() ? positions.dtype() : u8;
   auto run = [&](auto max_rows, const auto* from, auto* to) {
-    uint8_t* kept = positions.defined() ? positions.data<uint8_t>() : nullptr;
+    uint8_t* kept = data_or_null<uint8_t>(positions);
     for_each_rows(rows, width, g.taps(), [&](int64_t begin, int64_t end) { max_rows(g, from, to, kept, begin, end); });
   };
   if (kind == u8 && in.dtype() == f32)
@@ -357,7 +358,7 @@ void max_pool(const PoolGeometry& g, const Tensor& in, const Tensor& out, const 
   if (kind == u8 && in.dtype() == bf16)
     return run(HWY_DYNAMIC_DISPATCH(max_rows_bf16), in.data<bfloat16>(), out.data<bfloat16>());
   visit_positions(in.dtype(), kind, [&]<class T, class Position>() {
-    Position* kept = positions.defined() ? positions.data<Position>() : nullptr;
+    Position* kept = data_or_null<Position>(positions);
     const T* from = in.data<T>();
     T* to = out.data<T>();
     for_each_element(rows, g.columns.out, g.channels, g.taps(),

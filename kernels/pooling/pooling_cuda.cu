@@ -3,6 +3,7 @@
 #include <type_traits>
 
 #include "../common/convert.h"
+#include "../common/data_or_null.h"
 #include "../common/device.h"
 #include "pooling_twins.h"
 
@@ -166,11 +167,6 @@ void visit_positions(DType dtype, const Tensor& positions, Body&& body) {
   });
 }
 
-template <class T, class Position>
-Position* address(const Tensor& positions) {
-  return positions.defined() ? positions.data<Position>() : nullptr;
-}
-
 /// Whether 16 bytes of values, and as many positions, can be moved at once.
 template <class T, class Position>
 bool fits_wide(const PoolGeometry& g, const T* a, const T* b, const Position* positions) {
@@ -181,7 +177,7 @@ bool fits_wide(const PoolGeometry& g, const T* a, const T* b, const Position* po
 
 void max_pool(const PoolGeometry& g, const Tensor& in, const Tensor& out, const Tensor& positions) {
   visit_positions(in.dtype(), positions, [&]<class T, class Position>() {
-    Position* kept = address<T, Position>(positions);
+    Position* kept = data_or_null<Position>(positions);
     start<T>(max_kernel<wide<T>, T, Position>, max_kernel<1, T, Position>,
              fits_wide<T>(g, in.data<T>(), out.data<T>(), kept), g.images * g.rows.out, g, in.data<T>(), out.data<T>(),
              kept);
