@@ -29,78 +29,78 @@ Tensor growing(const Tensors& in, int64_t step, const AttentionOptions& options,
   return attention(in[0], in[1], in[2], offsets_of(bounds, {dtype, in[0].device()}), longest, options);
 }
 
-std::vector<SpecError> errors() {
-  const auto call = [](Device device, const std::vector<int64_t>& offsets, int64_t longest,
-                       const AttentionOptions& options = {}, const Shape& shape = {4, 6}, DType dtype = f32) {
-    const Tensor x = zeros(shape, {dtype, device});
-    Tensor given = Tensor::empty({static_cast<int64_t>(offsets.size())}, {i64, cpu_device});
-    std::copy(offsets.begin(), offsets.end(), given.data<int64_t>());
-    attention(x, x, x, given.to(device), longest, options).to(cpu_device);
-  };
-  return {{"[attention] offset 1 at position 0 is out of place: offsets begin at 0, do not fall, and end at 4 tokens",
-           [=](Device d) {
-             call(d, {1, 4}, 4);
-           }},
-          {"[attention] offset 2 at position 2 is out of place",
-           [=](Device d) {
-             call(d, {0, 3, 2, 4}, 4);
-           }},
-          {"[attention] offset 5 at position 1 is out of place",
-           [=](Device d) {
-             call(d, {0, 5, 4}, 5);
-           }},
-          {"[attention] offset 3 at position 1 is out of place",
-           [=](Device d) {
-             call(d, {0, 3}, 4);
-           }},
-          {"[attention] offset -1 at position 1 is out of place",
-           [=](Device d) {
-             call(d, {0, -1, 4}, 4);
-           }},
-          {"[attention] offset 0 at position 0 is out of place", [=](Device d) { call(d, {0}, 4); }},
-          {"[attention] 3 tokens of the sequence at position 1 are more than the longest has, 2",
-           [=](Device d) {
-             call(d, {0, 1, 4}, 2);
-           }},
-          {"6 columns cannot be shared by 4 heads",
-           [=](Device d) {
-             call(d, {0, 4}, 4, {.heads = 4});
-           }},
-          {"a head must have 1 to 128 columns, got 129",
-           [=](Device d) {
-             call(d, {0, 4}, 4, {}, {4, 129});
-           }},
-          {"the dropout must be at least 0 and below 1, got 1",
-           [=](Device d) {
-             call(d, {0, 4}, 4, {.dropout = 1});
-           }},
-          {"the scale must not be negative",
-           [=](Device d) {
-             call(d, {0, 4}, 4, {.scale = -1});
-           }},
-          {"query must be of f32, f64 or bf16, got i64",
-           [=](Device d) {
-             call(d, {0, 4}, 4, {}, {4, 6}, i64);
-           }},
-          {"the longest sequence must have 0 to 2147483647 tokens, got -1",
-           [=](Device d) {
-             call(d, {0, 4}, -1);
-           }},
-          {"query, key and value must all be [tokens, heads * width], got [4, 6], [4, 5] and [4, 6]",
-           [](Device d) {
-             const Tensor x = zeros({4, 6}, {f32, d}), y = zeros({4, 5}, {f32, d});
-             attention(x, y, x, zeros({1}, {i64, d}), 4);
-           }},
-          {"query, key and value must have the same dtype, got f32, f64 and f32",
-           [](Device d) {
-             const Tensor x = zeros({4, 6}, {f32, d}), y = zeros({4, 6}, {f64, d});
-             attention(x, y, x, zeros({1}, {i64, d}), 4);
-           }},
-          {"offsets must be [sequences + 1] of i64 or i32, got [1] of f32", [](Device d) {
-             const Tensor x = zeros({4, 6}, {f32, d});
-             attention(x, x, x, zeros({1}, {f32, d}), 4);
-           }}};
+void call(Device device, const std::vector<int64_t>& offsets, int64_t longest, const AttentionOptions& options = {},
+          const Shape& shape = {4, 6}, DType dtype = f32) {
+  const Tensor x = zeros(shape, {dtype, device});
+  Tensor given = Tensor::empty({static_cast<int64_t>(offsets.size())}, {i64, cpu_device});
+  std::copy(offsets.begin(), offsets.end(), given.data<int64_t>());
+  attention(x, x, x, given.to(device), longest, options).to(cpu_device);
 }
+
+const std::vector<SpecError> errors = {
+    {"[attention] offset 1 at position 0 is out of place: offsets begin at 0, do not fall, and end at 4 tokens",
+     [](Device d) {
+       call(d, {1, 4}, 4);
+     }},
+    {"[attention] offset 2 at position 2 is out of place",
+     [](Device d) {
+       call(d, {0, 3, 2, 4}, 4);
+     }},
+    {"[attention] offset 5 at position 1 is out of place",
+     [](Device d) {
+       call(d, {0, 5, 4}, 5);
+     }},
+    {"[attention] offset 3 at position 1 is out of place",
+     [](Device d) {
+       call(d, {0, 3}, 4);
+     }},
+    {"[attention] offset -1 at position 1 is out of place",
+     [](Device d) {
+       call(d, {0, -1, 4}, 4);
+     }},
+    {"[attention] offset 0 at position 0 is out of place", [](Device d) { call(d, {0}, 4); }},
+    {"[attention] 3 tokens of the sequence at position 1 are more than the longest has, 2",
+     [](Device d) {
+       call(d, {0, 1, 4}, 2);
+     }},
+    {"6 columns cannot be shared by 4 heads",
+     [](Device d) {
+       call(d, {0, 4}, 4, {.heads = 4});
+     }},
+    {"a head must have 1 to 128 columns, got 129",
+     [](Device d) {
+       call(d, {0, 4}, 4, {}, {4, 129});
+     }},
+    {"the dropout must be at least 0 and below 1, got 1",
+     [](Device d) {
+       call(d, {0, 4}, 4, {.dropout = 1});
+     }},
+    {"the scale must not be negative",
+     [](Device d) {
+       call(d, {0, 4}, 4, {.scale = -1});
+     }},
+    {"query must be of f32, f64 or bf16, got i64",
+     [](Device d) {
+       call(d, {0, 4}, 4, {}, {4, 6}, i64);
+     }},
+    {"the longest sequence must have 0 to 2147483647 tokens, got -1",
+     [](Device d) {
+       call(d, {0, 4}, -1);
+     }},
+    {"query, key and value must all be [tokens, heads * width], got [4, 6], [4, 5] and [4, 6]",
+     [](Device d) {
+       const Tensor x = zeros({4, 6}, {f32, d}), y = zeros({4, 5}, {f32, d});
+       attention(x, y, x, zeros({1}, {i64, d}), 4);
+     }},
+    {"query, key and value must have the same dtype, got f32, f64 and f32",
+     [](Device d) {
+       const Tensor x = zeros({4, 6}, {f32, d}), y = zeros({4, 6}, {f64, d});
+       attention(x, y, x, zeros({1}, {i64, d}), 4);
+     }},
+    {"offsets must be [sequences + 1] of i64 or i32, got [1] of f32", [](Device d) {
+       const Tensor x = zeros({4, 6}, {f32, d});
+       attention(x, x, x, zeros({1}, {f32, d}), 4);
+     }}};
 
 /// [sequences, length, columns], 12 heads.
 Tensor equal_sequences(const Tensors& in) {
@@ -126,7 +126,7 @@ const Specs attention_specs = {
      .sizes = {{6, 5}, {1, 1}, {0, 4}, {21, 32}, {37, 64}, {19, 128}, {11, 100}, {700, 17}},
      .dtypes = {f32, f64, bf16},
      .exact = false,
-     .errors = errors()},
+     .errors = errors},
     {.name = "attention of long sequences",
      .run = [](const Tensors& in) { return growing(in, 37, {.heads = 4}); },
      .inputs = {real({"tokens", "columns"}), real({"tokens", "columns"}), real({"tokens", "columns"})},

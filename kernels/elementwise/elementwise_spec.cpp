@@ -105,22 +105,8 @@ Specs functions_of_two() {
 
 void add_twice(const Tensor& target) { target += target.select(0, 0); }
 
-Specs others() {
+Specs in_place() {
   return {
-      {.name = "where",
-       .run =
-           [](const Tensors& in) {
-             return Tensors{where(in[0], in[1], in[2]), where(in[0], in[3], 0.5)};
-           },
-       .inputs = {boolean_input({"rows", "columns"}), matrix(real), real({"columns"}), real({"rows", "one"})},
-       .sizes = {{3, 5, 1}, {1, 1, 1}, {0, 4, 1}, {9, 131, 1}},
-       .dtypes = all_floats,
-       .second_gradient = true,
-       .errors = {{"the condition must be bool, got f32",
-                   [](Device device) {
-                     const Tensor x = ones({2}, {f32, device});
-                     where(x, x, x);
-                   }}}},
       {.name = "in place",
        .run =
            [](const Tensors& in) {
@@ -166,11 +152,11 @@ Specs others() {
        .sizes = {{3, 5}, {40, 65}},
        .dtypes = all_floats,
        .gradient = false},
-      {.name = "many elements",
-       .run = [](const Tensors& in) { return exp(in[0]) * in[1]; },
-       .inputs = {matrix(real), real({"columns"})},
-       .sizes = {{2, 3}, {66, 515}},
-       .exact = false},
+  };
+}
+
+Specs of_other_dtypes() {
+  return {
       {.name = "mixed dtypes",
        .run =
            [](const Tensors& in) {
@@ -216,6 +202,30 @@ Specs others() {
                      ones({2}, {boolean, device}) - ones({2}, {boolean, device});
                    }},
                   {"at least one operand must be a tensor", [](Device) { add(1, 2); }}}},
+  };
+}
+
+Specs others() {
+  return {
+      {.name = "where",
+       .run =
+           [](const Tensors& in) {
+             return Tensors{where(in[0], in[1], in[2]), where(in[0], in[3], 0.5)};
+           },
+       .inputs = {boolean_input({"rows", "columns"}), matrix(real), real({"columns"}), real({"rows", "one"})},
+       .sizes = {{3, 5, 1}, {1, 1, 1}, {0, 4, 1}, {9, 131, 1}},
+       .dtypes = all_floats,
+       .second_gradient = true,
+       .errors = {{"the condition must be bool, got f32",
+                   [](Device device) {
+                     const Tensor x = ones({2}, {f32, device});
+                     where(x, x, x);
+                   }}}},
+      {.name = "many elements",
+       .run = [](const Tensors& in) { return exp(in[0]) * in[1]; },
+       .inputs = {matrix(real), real({"columns"})},
+       .sizes = {{2, 3}, {66, 515}},
+       .exact = false},
       {.name = "channels last",
        .run =
            [](const Tensors& in) {
@@ -231,7 +241,8 @@ Specs others() {
 
 Specs make_specs() {
   Specs specs = functions_of_one();
-  for (const Specs& more : {functions_of_two(), others()}) specs.insert(specs.end(), more.begin(), more.end());
+  for (const Specs& more : {functions_of_two(), in_place(), of_other_dtypes(), others()})
+    specs.insert(specs.end(), more.begin(), more.end());
   return specs;
 }
 

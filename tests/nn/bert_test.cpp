@@ -305,13 +305,13 @@ class PretrainedFolder : public ::testing::Test {
     small_bert().save_pretrained(files);
     const auto size = [&](const char* name) { return std::to_string(fs::file_size(files + name)); };
     const std::string weights_size = size("model.safetensors");
-    const std::string answer =
-        R"({"sha": "c0ffee", "siblings": [{"rfilename": "config.json", "blobId": ")" +
-        (config_sha1.empty() ? data::git_sha1_of_file(files + "config.json") : config_sha1) + R"(", "size": )" +
-        (wrong_size.empty() ? size("config.json") : wrong_size) +
-        R"(}, {"rfilename": "../evil", "blobId": "ee", "size": 1}, {"rfilename": "onnx/config.json", "blobId": "ef", "size": 1},)" +
-        R"({"rfilename": "model.safetensors", "blobId": "bb22", "size": )" + weights_size + R"(, "lfs": {"sha256": ")" +
-        sha256 + R"(", "size": )" + weights_size + "}}]}";
+    const std::string answer = R"({"sha": "c0ffee", "siblings": [{"rfilename": "config.json", "blobId": ")" +
+                               (config_sha1.empty() ? data::git_sha1_of_file(files + "config.json") : config_sha1) +
+                               R"(", "size": )" + (wrong_size.empty() ? size("config.json") : wrong_size) +
+                               R"(}, {"rfilename": "../evil", "blobId": "ee", "size": 1}, )" +
+                               R"({"rfilename": "onnx/config.json", "blobId": "ef", "size": 1}, )" +
+                               R"({"rfilename": "model.safetensors", "blobId": "bb22", "size": )" + weights_size +
+                               R"(, "lfs": {"sha256": ")" + sha256 + R"(", "size": )" + weights_size + "}}]}";
     fs::create_directories(folder_ / "hub/api/models/organisation/small/revision");
     io::write_file(folder_ / "hub/api/models/organisation/small/revision/main", answer);
   }
