@@ -14,25 +14,16 @@ namespace percale {
 namespace {
 
 using testing::Folder;
+using testing::last_line;
 using testing::Ran;
 using testing::run_program;
-using Words = std::vector<std::string>;
-
-/// A folder of small data that all tests share: 16 whole batches and half of one.
-const std::string& small_data() {
-  static const Folder folder;
-  static const bool written = (testing::write_digits(folder.path(), 1056, 300), true);
-  (void)written;
-  return folder.path();
-}
+using testing::small_digits;
+using testing::with;
+using testing::Words;
 
 Ran train(const Words& more) {
-  Words words = {"--data", small_data(), "--device", "cpu"};
-  words.insert(words.end(), more.begin(), more.end());
-  return run_program("autoencoder", words);
+  return run_program("autoencoder", with({"--data", small_digits(), "--device", "cpu"}, more));
 }
-
-std::string last_line(const std::string& text) { return text.substr(text.rfind('\n', text.size() - 2) + 1); }
 
 TEST(Autoencoder, PrintsTheTutorialsLinesAndSaysThatItHasCollapsed) {
   const Folder folder;
@@ -49,7 +40,7 @@ TEST(Autoencoder, PrintsTheTutorialsLinesAndSaysThatItHasCollapsed) {
       "cannot reach[^\n]*--target unit[^\n]*\n"
       "[^\n]*images/s[^\n]*\n");
   EXPECT_TRUE(std::regex_match(ran.out, lines)) << ran.out;
-  const auto final = nlohmann::json::parse(last_line(io::read_file(folder / "m.jsonl")));
+  const auto final = last_line(folder / "m.jsonl");
   EXPECT_EQ(final["collapsed"], true);
   EXPECT_GE(final["test_loss"].get<double>(), final["mean_image_loss"].get<double>());
 }
@@ -63,7 +54,7 @@ TEST(Autoencoder, UnitTargetsAreWithinReachAndAllIsWritten) {
   EXPECT_NE(ran.out.find("another image"), std::string::npos);
   EXPECT_EQ(io::read_file(folder / "p.png").substr(0, 4), "\x89PNG");
   EXPECT_EQ(io::load_npy(folder / "e.npy").shape(), Shape({300, 6}));
-  const auto final = nlohmann::json::parse(last_line(io::read_file(folder / "m.jsonl")));
+  const auto final = last_line(folder / "m.jsonl");
   EXPECT_LT(final["test_loss"].get<double>(), 0.2);  // the tutorial's targets leave 0.9
   EXPECT_LT(final["mean_image_loss"].get<double>(), 0.1);
   for (const char* key : {"shifted_cosine", "noisy_cosine"}) {
@@ -79,7 +70,7 @@ TEST(Autoencoder, CosinesOfACollapsedNetAreNoPraise) {
   const Ran ran = train({"--epochs", "1", "--lr", "0.2", "--robustness", "--metrics", folder / "m.jsonl"});
   ASSERT_EQ(ran.code, 0) << ran.error;
   EXPECT_NE(ran.out.find("these cosines say nothing here"), std::string::npos) << ran.out;
-  EXPECT_GT(nlohmann::json::parse(last_line(io::read_file(folder / "m.jsonl")))["other_cosine"].get<double>(), 0.99);
+  EXPECT_GT(last_line(folder / "m.jsonl")["other_cosine"].get<double>(), 0.99);
 }
 
 TEST(Autoencoder, SameSeedSameBytesAndResumedToo) {

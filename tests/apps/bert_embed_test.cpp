@@ -14,7 +14,7 @@ using testing::Folder;
 using testing::Ran;
 using testing::run_program;
 using testing::RunOptions;
-using Words = std::vector<std::string>;
+using testing::Words;
 
 struct BertEmbed : ::testing::Test {
   Folder folder;
@@ -164,11 +164,7 @@ TEST_F(BertEmbed, AFullDiskLeavesTheOldFile) {
 
 TEST_F(BertEmbed, MistakesAreOneClearLine) {
   const auto refused = [&](const Words& words, int code, const std::string& says) {
-    const Ran ran = run(words);
-    EXPECT_EQ(ran.code, code) << ran.error;
-    EXPECT_EQ(ran.out, "");
-    EXPECT_EQ(std::count(ran.error.begin(), ran.error.end(), '\n'), 1) << ran.error;
-    EXPECT_NE(ran.error.find(says), std::string::npos) << ran.error;
+    testing::expect_refused(run(words), code, says);
   };
   refused({}, 1, "standard input: expected a text a line, found nothing");
   refused({"--file", folder / "none"}, 1, "--file " + (folder / "none") + ": No such file");

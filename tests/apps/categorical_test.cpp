@@ -18,15 +18,12 @@ namespace percale {
 namespace {
 
 using testing::Folder;
+using testing::last_line;
 using testing::Ran;
 using testing::run_program;
 using testing::RunOptions;
-using Words = std::vector<std::string>;
-
-Words with(Words first, const Words& more) {
-  first.insert(first.end(), more.begin(), more.end());
-  return first;
-}
+using testing::with;
+using testing::Words;
 
 /// A table whose classes follow from animal and size, whose price follows from both, with gaps in every input.
 std::string animals(int rows) {
@@ -55,18 +52,8 @@ struct Categorical : ::testing::Test {
     return run_program("categorical", with({"--data", folder / "animals.csv", "--device", "cpu"}, more), options);
   }
 
-  nlohmann::json last_line(const std::string& file) {
-    const std::string text = io::read_file(folder / file);
-    return nlohmann::json::parse(text.substr(text.rfind('\n', text.size() - 2) + 1));
-  }
-
-  /// Ends with `code`, nothing on stdout and one line on stderr that holds `says`.
   void expect_refused(const Words& words, int code, const std::string& says) {
-    const Ran ran = run_program("categorical", words);
-    EXPECT_EQ(ran.code, code) << says;
-    EXPECT_EQ(ran.out, "") << says;
-    EXPECT_EQ(std::count(ran.error.begin(), ran.error.end(), '\n'), 1) << ran.error;
-    EXPECT_NE(ran.error.find(says), std::string::npos) << ran.error << says;
+    testing::expect_refused(run_program("categorical", words), code, says);
   }
 };
 
@@ -176,7 +163,7 @@ TEST_F(Categorical, LearnsAClass) {
       "Data: [^\n]*animals.csv, 480 rows to learn from and 120 held out; [0-9,]+ rows/s\n"
       "\nanimal as 3 numbers, and its nearest by cosine\n(.*\n){5}");
   EXPECT_TRUE(std::regex_match(ran.out, lines)) << ran.out;
-  const auto last = last_line("m");
+  const auto last = last_line(folder / "m");
   EXPECT_EQ(last["final"], true);
   EXPECT_GT(last["test_accuracy"].get<double>(), last["baseline"].get<double>() + 0.2);
   EXPECT_NE(last["data"].get<std::string>().find("animals.csv"), std::string::npos);
@@ -194,7 +181,7 @@ TEST_F(Categorical, LearnsANumber) {
   const Ran ran = run({"--target", "price", "--columns", "animal,size,old", "--metrics", folder / "m", "--embeddings",
                        folder / "e.npy", "--dim", "2"});
   ASSERT_EQ(ran.code, 0) << ran.error;
-  const auto last = last_line("m");
+  const auto last = last_line(folder / "m");
   EXPECT_LT(last["test_rmse"].get<double>(), last["baseline"].get<double>() * 0.6);
   EXPECT_TRUE(std::regex_search(ran.out, std::regex("Test RMSE: [0-9.]+; always the mean: [0-9.]+\n"))) << ran.out;
   EXPECT_EQ(io::load_npy(folder / "e.animal.npy").shape(), Shape({6, 2}));
@@ -209,12 +196,12 @@ TEST_F(Categorical, ShowsTheThreeWaysSideBySide) {
       "\na category is +numbers a row +test accuracy\nindex +1 +\\d+\\.\\d\\d %\none-hot +5 +\\d+\\.\\d\\d %\n"
       "embedding +3 +\\d+\\.\\d\\d %\nflies alone +\\d+\\.\\d\\d %\n");
   EXPECT_TRUE(std::regex_search(ran.out, table)) << ran.out;
-  const auto last = last_line("m");
+  const auto last = last_line(folder / "m");
   EXPECT_EQ(last["test_accuracy"], last["one_hot_test_accuracy"]);
   EXPECT_GT(last["embedding_test_accuracy"].get<double>(), last["index_test_accuracy"].get<double>());
   // A way's score is the same whether it is trained for itself or for the comparison.
   ASSERT_EQ(run(words).code, 0);
-  EXPECT_EQ(last_line("m")["test_accuracy"], last["embedding_test_accuracy"]);
+  EXPECT_EQ(last_line(folder / "m")["test_accuracy"], last["embedding_test_accuracy"]);
 }
 
 TEST_F(Categorical, SameSeedSameBytesAtAnyNumberOfThreads) {

@@ -5,6 +5,7 @@
 
 #include "../../core/io/file.h"
 #include "../../nn/data/generated_digits.h"
+#include "../testing/folder.h"
 
 namespace percale::testing {
 
@@ -33,6 +34,16 @@ inline void write_digits(const std::string& folder, int64_t train, int64_t test)
   io::write_file(folder + "/train-labels-idx1-ubyte", idx_labels(first.labels));
   io::write_file(folder + "/t10k-images-idx3-ubyte", idx_images(second.images));
   io::write_file(folder + "/t10k-labels-idx1-ubyte", idx_labels(second.labels));
+}
+
+constexpr int64_t small_train = 1056, small_test = 300;  // 16 whole batches and half of one
+
+/// A folder with so many digits, which all tests of a program share.
+inline const std::string& small_digits() {
+  static const Folder folder;
+  static const bool written = (write_digits(folder.path(), small_train, small_test), true);
+  (void)written;
+  return folder.path();
 }
 
 }  // namespace percale::testing

@@ -94,11 +94,8 @@ TEST_F(EmbedLook, NamesWordsInItsVerdicts) {
 }
 
 TEST_F(EmbedLook, RefusesInOneLine) {
-  const auto refused = [](const std::vector<std::string>& words, int code, const std::string& says) {
-    const Ran ran = run_program("embed_look", words);
-    EXPECT_EQ(ran.code, code) << ran.error;
-    EXPECT_EQ(std::count(ran.error.begin(), ran.error.end(), '\n'), 1) << ran.error;
-    EXPECT_NE(ran.error.find(says), std::string::npos) << ran.error;
+  const auto refused = [](const testing::Words& words, int code, const std::string& says) {
+    testing::expect_refused(run_program("embed_look", words), code, says);
   };
   refused({}, 2, "name a file of vectors");
   refused({vectors, vectors}, 2, "one file at a time");

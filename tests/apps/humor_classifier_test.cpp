@@ -12,16 +12,11 @@ namespace percale {
 namespace {
 
 using testing::Folder;
+using testing::last_line;
 using testing::Ran;
 using testing::run_program;
 using testing::RunOptions;
-using Words = std::vector<std::string>;
-
-nlohmann::json last_line(const std::string& path) {
-  const std::string text = io::read_file(path);
-  const size_t begin = text.rfind('\n', text.size() - 2);
-  return nlohmann::json::parse(text.substr(begin == std::string::npos ? 0 : begin + 1));
-}
+using testing::Words;
 
 /// A folder with a small encoder, `texts.csv` with 60 texts, and a cache of its own.
 struct HumorClassifier : ::testing::Test {
@@ -209,11 +204,7 @@ TEST_F(HumorClassifier, LongTextsAreCutOnceSaidOrRefused) {
 
 TEST_F(HumorClassifier, MistakesAreOneClearLine) {
   const auto refused = [&](const Words& words, int code, const std::string& says) {
-    const Ran ran = run(words);
-    EXPECT_EQ(ran.code, code) << ran.error;
-    EXPECT_EQ(ran.out, "");
-    EXPECT_EQ(std::count(ran.error.begin(), ran.error.end(), '\n'), 1) << ran.error;
-    EXPECT_NE(ran.error.find(says), std::string::npos) << ran.error;
+    testing::expect_refused(run(words), code, says);
   };
   io::write_file(folder / "label.csv", "text,humor\na,True\nb,funny\nc,False\n");
   io::write_file(folder / "nul.csv", std::string("text,humor\na\0b,True\n", 20));

@@ -17,25 +17,12 @@ using testing::Folder;
 using testing::Ran;
 using testing::run_program;
 using testing::RunOptions;
-using Words = std::vector<std::string>;
-
-constexpr int64_t train_images = 1056, test_images = 300;  // 16 whole batches and half of one
-
-/// A folder of small data that all tests share.
-const std::string& small_data() {
-  static const Folder folder;
-  static const bool written = (testing::write_digits(folder.path(), train_images, test_images), true);
-  (void)written;
-  return folder.path();
-}
-
-Words with(Words first, const Words& more) {
-  first.insert(first.end(), more.begin(), more.end());
-  return first;
-}
+using testing::small_digits;
+using testing::with;
+using testing::Words;
 
 Ran train(const Words& more, const RunOptions& options = {}) {
-  return run_program("mnist_cnn", with({"--data", small_data(), "--device", "cpu"}, more), options);
+  return run_program("mnist_cnn", with({"--data", small_digits(), "--device", "cpu"}, more), options);
 }
 
 /// Output without what may differ from run to run: how fast it was.
@@ -80,7 +67,7 @@ TEST(MnistCnn, SameSeedSameBytesAtAnyNumberOfThreads) {
     EXPECT_EQ(printed[same], printed[0]);
   }
   EXPECT_NE(weights[3], weights[0]);
-  EXPECT_EQ(io::load_npy(folder / "e.npy").shape(), Shape({test_images, 128}));
+  EXPECT_EQ(io::load_npy(folder / "e.npy").shape(), Shape({testing::small_test, 128}));
 }
 
 TEST(MnistCnn, WritesWeightsMetricsAndPictures) {
@@ -106,7 +93,7 @@ TEST(MnistCnn, WritesWeightsMetricsAndPictures) {
   EXPECT_EQ(rows[2]["final"], true);
   for (const char* key : {"loss", "test_accuracy", "images_per_s", "correct", "of"})
     EXPECT_TRUE(rows[2][key].is_number()) << key;
-  EXPECT_NE(rows[2]["data"].get<std::string>().find(small_data()), std::string::npos);
+  EXPECT_NE(rows[2]["data"].get<std::string>().find(small_digits()), std::string::npos);
 
   // Scored alone, the weights do as well.
   const Ran scored = train({"--epochs", "0", "--load", folder / "w"});

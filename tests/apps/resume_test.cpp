@@ -13,7 +13,8 @@ using testing::Folder;
 using testing::Ran;
 using testing::run_program;
 using testing::RunOptions;
-using Words = std::vector<std::string>;
+using testing::with;
+using testing::Words;
 
 /// 17 steps an epoch, 3 epochs.
 struct Resume : ::testing::Test {
@@ -42,8 +43,7 @@ struct Resume : ::testing::Test {
                    folder / "checkpoint",
                    "--checkpoint-every",
                    "5"};
-    words.insert(words.end(), more.begin(), more.end());
-    return run_program("mnist_cnn", words, options);
+    return run_program("mnist_cnn", with(words, more), options);
   }
 
   void expect_resumed() {

@@ -2,24 +2,36 @@
 #pragma once
 
 #include <fcntl.h>
+#include <gtest/gtest.h>
 #include <poll.h>
 #include <pty.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "../../core/io/file.h"
 #include "../testing/folder.h"
 
 namespace percale::testing {
+
+/// A command line behind the program's name.
+using Words = std::vector<std::string>;
+
+inline Words with(Words first, const Words& more) {
+  first.insert(first.end(), more.begin(), more.end());
+  return first;
+}
 
 /// What became of a program.
 struct Ran {
@@ -123,6 +135,20 @@ inline Ran run_program(const std::string& name, const std::vector<std::string>& 
   close(out[0]);
   if (!options.terminal) close(error[0]);
   return ran;
+}
+
+/// It ended with `code`, nothing on stdout and one line on stderr, which holds `says`.
+inline void expect_refused(const Ran& ran, int code, const std::string& says) {
+  EXPECT_EQ(ran.code, code) << ran.error << says;
+  EXPECT_EQ(ran.out, "") << says;
+  EXPECT_EQ(std::count(ran.error.begin(), ran.error.end(), '\n'), 1) << ran.error;
+  EXPECT_NE(ran.error.find(says), std::string::npos) << ran.error << says;
+}
+
+/// The last line of what --metrics wrote to `path`.
+inline nlohmann::json last_line(const std::string& path) {
+  const std::string text = io::read_file(path);
+  return nlohmann::json::parse(text.substr(text.rfind('\n', text.size() - 2) + 1));
 }
 
 /// The peak of this process's own memory.

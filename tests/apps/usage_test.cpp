@@ -13,16 +13,10 @@ using testing::run_program;
 const char* const programs[] = {"quickstart", "mnist_cnn",     "autoencoder",  "bert_embed",      "categorical",
                                 "embed_look", "percale_bench", "word_vectors", "humor_classifier"};
 
-int lines_of(const std::string& text) { return static_cast<int>(std::count(text.begin(), text.end(), '\n')); }
-
-/// Ends at once with `code`, nothing on stdout and one line on stderr that holds `says`.
-void expect_refused(const std::string& program, const std::vector<std::string>& arguments, int code,
-                    const std::string& says) {
+/// Refused at once, in a line that names the program.
+void expect_refused(const std::string& program, const testing::Words& arguments, int code, const std::string& says) {
   const Ran ran = run_program(program, arguments);
-  EXPECT_EQ(ran.code, code) << ran.error;
-  EXPECT_EQ(ran.out, "");
-  EXPECT_EQ(lines_of(ran.error), 1) << ran.error;
-  EXPECT_NE(ran.error.find(says), std::string::npos) << ran.error;
+  testing::expect_refused(ran, code, says);
   EXPECT_EQ(ran.error.find(program + ": "), 0u) << ran.error;
   EXPECT_LT(ran.processor_seconds, 1);
 }

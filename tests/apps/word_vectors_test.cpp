@@ -3,9 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <fstream>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "run_program.h"
 
@@ -13,30 +11,15 @@ namespace percale {
 namespace {
 
 using testing::Folder;
+using testing::last_line;
 using testing::Ran;
 using testing::run_program;
+using testing::with;
+using testing::Words;
 
-std::string contents(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::stringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
+const Words small = {"--sentences", "3000", "--dim", "16", "--device", "cpu", "--quiet"};
 
-void write(const std::string& path, const std::string& text) { std::ofstream(path, std::ios::binary) << text; }
-
-nlohmann::json last_line(const std::string& path) {
-  const std::string text = contents(path);
-  const size_t begin = text.rfind('\n', text.size() - 2);
-  return nlohmann::json::parse(text.substr(begin == std::string::npos ? 0 : begin + 1));
-}
-
-const std::vector<std::string> small = {"--sentences", "3000", "--dim", "16", "--device", "cpu", "--quiet"};
-
-Ran run(std::vector<std::string> arguments) {
-  arguments.insert(arguments.end(), small.begin(), small.end());
-  return run_program("word_vectors", arguments);
-}
+Ran run(const Words& arguments) { return run_program("word_vectors", with(arguments, small)); }
 
 TEST(WordVectorsProgram, ShowsTheTutorialsClaimWithoutAText) {
   const Ran ran = run_program("word_vectors", {"--device", "cpu"});
@@ -51,16 +34,17 @@ TEST(WordVectorsProgram, SameBytesAtAnyNumberOfThreads) {
   const Folder folder;
   for (const char* threads : {"1", "2"})
     ASSERT_EQ(run({"--threads", threads, "--output", folder / (std::string(threads) + ".bin")}).code, 0);
-  EXPECT_EQ(contents(folder / "1.bin"), contents(folder / "2.bin"));
+  EXPECT_EQ(io::read_file(folder / "1.bin"), io::read_file(folder / "2.bin"));
 }
 
 TEST(WordVectorsProgram, AnswersFromItsOwnFileAsAfterLearning) {
   const Folder folder;
-  write(folder / "pairs.tsv", "dog\tcat\t9\ndog\tairplane\t1\ncar\ttrain\t8\nbread\tship\t0.5\ncar\tzebra\t3\n");
-  const std::vector<std::string> questions = {
+  io::write_file(folder / "pairs.tsv",
+                 "dog\tcat\t9\ndog\tairplane\t1\ncar\ttrain\t8\nbread\tship\t0.5\ncar\tzebra\t3\n");
+  const Words questions = {
       "--nearest", "dog",      "--neighbours", "3",    "--analogy", "dog",        "cat",
       "car",       "--closer", "bread",        "milk", "ship",      "--evaluate", folder / "pairs.tsv"};
-  std::vector<std::string> learn = questions, read = {"--vectors", folder / "words.txt"};
+  Words learn = questions, read = {"--vectors", folder / "words.txt"};
   learn.insert(learn.end(), {"--output", folder / "words.txt", "--metrics", folder / "metrics.jsonl", "--picture",
                              folder / "words.png", "--vocabulary", folder / "vocabulary.txt"});
   read.insert(read.end(), questions.begin(), questions.end());
@@ -81,8 +65,8 @@ TEST(WordVectorsProgram, AnswersFromItsOwnFileAsAfterLearning) {
   EXPECT_GT(metrics["pairs.tsv"]["spearman"].get<double>(), 0.5);
   EXPECT_EQ(metrics["pairs.tsv"]["triplets"], 1);
   EXPECT_EQ(metrics["pairs.tsv"]["in_order"], 1);
-  EXPECT_EQ(contents(folder / "words.png").substr(1, 3), "PNG");
-  EXPECT_TRUE(contents(folder / "vocabulary.txt").starts_with("vocabulary "));
+  EXPECT_EQ(io::read_file(folder / "words.png").substr(1, 3), "PNG");
+  EXPECT_TRUE(io::read_file(folder / "vocabulary.txt").starts_with("vocabulary "));
 }
 
 TEST(WordVectorsProgram, ResumesToTheSameBytes) {
@@ -92,14 +76,14 @@ TEST(WordVectorsProgram, ResumesToTheSameBytes) {
   const Ran resumed =
       run({"--epochs", "4", "--checkpoint", folder / "half", "--resume", "--output", folder / "resumed.bin"});
   ASSERT_EQ(resumed.code, 0) << resumed.error;
-  EXPECT_EQ(contents(folder / "whole.bin"), contents(folder / "resumed.bin"));
+  EXPECT_EQ(io::read_file(folder / "whole.bin"), io::read_file(folder / "resumed.bin"));
 }
 
 TEST(WordVectorsProgram, ReadsATextAndFoldsAndDropsWords) {
   const Folder folder;
   std::string text;
   for (int i = 0; i < 40; ++i) text += "Hello <unk> WORLD again\nhello there world\n";
-  write(folder / "text", text);
+  io::write_file(folder / "text", text);
   const Ran ran =
       run_program("word_vectors", {"--text", folder / "text", "--lower", "--drop", "<unk>", "--ids", "hello world moon",
                                    "--epochs", "1", "--dim", "4", "--quiet", "--device", "cpu", "--fast"});
@@ -112,9 +96,8 @@ TEST(WordVectorsProgram, ReadsASmallTextOftener) {
   const Folder folder;
   std::string text;
   for (int i = 0; i < 500'000; ++i) text += "a b c d e f g h\n";
-  write(folder / "text", text);
-  const std::vector<std::string> arguments = {"--text", folder / "text", "--words", "2", "--dim",
-                                              "1",      "--device",      "cpu"};
+  io::write_file(folder / "text", text);
+  const Words arguments = {"--text", folder / "text", "--words", "2", "--dim", "1", "--device", "cpu"};
   const Ran ran = run_program("word_vectors", arguments);
   EXPECT_EQ(ran.code, 0) << ran.error;
   EXPECT_NE(ran.out.find("Epoch [10/10], Loss: "), std::string::npos) << ran.out;
@@ -144,23 +127,20 @@ TEST(WordVectorsProgram, PredictsTheNextWord) {
                  folder / "2.safetensors"})
                 .code,
             0);
-  EXPECT_EQ(contents(folder / "1.safetensors"), contents(folder / "2.safetensors"));
+  EXPECT_EQ(io::read_file(folder / "1.safetensors"), io::read_file(folder / "2.safetensors"));
 }
 
-void expect_refused(const std::vector<std::string>& arguments, int code, const std::string& says) {
-  const Ran ran = run_program("word_vectors", arguments);
-  EXPECT_EQ(ran.code, code) << ran.error;
-  EXPECT_EQ(ran.out, "");
-  EXPECT_NE(ran.error.find(says), std::string::npos) << ran.error;
+void expect_refused(const Words& arguments, int code, const std::string& says) {
+  testing::expect_refused(run_program("word_vectors", arguments), code, says);
 }
 
 TEST(WordVectorsProgram, MistakesAreOneClearLine) {
   const Folder folder;
-  write(folder / "empty", "");
-  write(folder / "one", "word word word word word word");
-  write(folder / "latin", "caf\xe9 caf\xe9");
-  write(folder / "nul", std::string("a b\0c", 5));
-  write(folder / "lying.bin", "9 9\nx 1");
+  io::write_file(folder / "empty", "");
+  io::write_file(folder / "one", "word word word word word word");
+  io::write_file(folder / "latin", "caf\xe9 caf\xe9");
+  io::write_file(folder / "nul", std::string("a b\0c", 5));
+  io::write_file(folder / "lying.bin", "9 9\nx 1");
   expect_refused({"--text", folder / "empty"}, 1, "found no word");
   expect_refused({"--text", folder / "one"}, 1, "the only word in the dictionary is word; see --min-count");
   expect_refused({"--text", folder / "one", "--min-count", "7"}, 1, "no word stands there 7 times; see --min-count");
@@ -173,7 +153,7 @@ TEST(WordVectorsProgram, MistakesAreOneClearLine) {
   expect_refused({"--next", "the cat"}, 2, "--next goes with --model next-word");
   expect_refused({"--output", folder / "words.csv"}, 1, "expected a file .bin or .txt");
   expect_refused({"--text", folder / "one", "--vectors", folder / "lying.bin"}, 2, "give one");
-  write(folder / "two.txt", "2 1\ndog 1\ncat 2\n");
+  io::write_file(folder / "two.txt", "2 1\ndog 1\ncat 2\n");
   expect_refused({"--vectors", folder / "two.txt", "--nearest", "dgo"}, 1,
                  "there is no vector for 'dgo'; did you mean 'dog'?");
 }

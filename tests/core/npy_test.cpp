@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "../testing/folder.h"
+#include "../testing/message_of.h"
 
 namespace percale::io {
 namespace {
@@ -17,12 +18,7 @@ std::string file_of(const std::string& header, const std::string& data = "", cha
 }
 
 std::string refusal(const std::string& bytes) {
-  try {
-    load_npy(Source(bytes, "x.npy"));
-    return "";
-  } catch (const Error& error) {
-    return error.what();
-  }
+  return percale::testing::message_of([&] { load_npy(Source(bytes, "x.npy")); });
 }
 
 TEST(Npy, EveryDtypeAndRankReadsBack) {

@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "../testing/folder.h"
+#include "../testing/message_of.h"
 
 namespace percale::io {
 namespace {
@@ -16,14 +17,9 @@ std::string file_of(const std::string& header, const std::string& data = "") {
   return std::string(reinterpret_cast<const char*>(&length), 8) + header + data;
 }
 
-/// The error that `bytes` as a file meet; empty if they are read.
+/// The error that `bytes` as a file meet.
 std::string refusal(const std::string& bytes) {
-  try {
-    load_safetensors(Source(bytes, "x.safetensors"));
-    return "";
-  } catch (const Error& error) {
-    return error.what();
-  }
+  return percale::testing::message_of([&] { load_safetensors(Source(bytes, "x.safetensors")); });
 }
 
 std::string bytes_of(const Tensor& tensor) {

@@ -14,9 +14,10 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from counter import bits, projections, uniform
+from counter import projections, uniform
+from given import batch
 
-STEPS, BATCH = 100, 64
+STEPS = 100
 SIZES = [784, 128, 64, 12, 6, 12, 64, 128, 784]
 
 
@@ -39,19 +40,6 @@ def weights(model):
             for i, (name, p) in enumerate(model.named_parameters())}
 
 
-def batch(step):
-    """Images of ten kinds: each lights up cells of 4x4 pixels, two pixels of sixteen flipped by noise; dark is -1, as in MNIST."""
-    labels = bits(1000 + step, BATCH) >> np.uint64(33)
-    labels = labels % np.uint64(10)
-    noise = (bits(2000 + step, BATCH * 784) >> np.uint64(40)).reshape(BATCH, 784)
-    pixel = np.arange(784, dtype=np.uint64)
-    cell = (pixel // np.uint64(28) // np.uint64(4)) * np.uint64(7) + pixel % np.uint64(28) // np.uint64(4)
-    lit = bits(3000, 490)[labels[:, None] * np.uint64(49) + cell[None, :]] % np.uint64(3) == 0
-    spot = noise % np.uint64(16) < 2
-    byte = np.where(lit ^ spot, np.uint64(100) + noise // np.uint64(16) % np.uint64(156), np.uint64(0)).astype(np.float32)
-    return torch.tensor((byte / np.float32(255) - np.float32(0.5)) / np.float32(0.5))
-
-
 def run(dtype):
     model = Autoencoder()
     model.load_state_dict(weights(model))
@@ -59,7 +47,7 @@ def run(dtype):
     optimizer = torch.optim.Adam(model.parameters(), lr=0.001)
     losses = []
     for step in range(STEPS):
-        inputs = batch(step).to(dtype)
+        inputs = batch(step)[0].reshape(-1, 784).to(dtype)
         loss = F.mse_loss(model(inputs), inputs)
         optimizer.zero_grad()
         loss.backward()

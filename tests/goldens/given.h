@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <span>
 
-#include "../../core/tensor.h"
+#include "../../nn/module.h"
 #include "counter.h"
 
 namespace percale::goldens {
@@ -33,6 +33,18 @@ inline Batch given_batch(uint64_t step) {
     }
   }
   return batch;
+}
+
+/// What a model starts from: uniform in +-1 / sqrt(fan in), rounded to f32. A layer's weight and bias stand side by
+/// side in its state; tensor i is drawn from `stream` + i.
+inline nn::StateDict given_weights(const nn::Module& model, uint64_t stream, std::span<const double> fan_in) {
+  nn::StateDict state = model.state_dict();
+  for (size_t i = 0; i < state.size(); ++i) {
+    const auto values = state[i].second.span<float>();
+    for (size_t k = 0; k < values.size(); ++k)
+      values[k] = static_cast<float>(uniform(stream + i, k) / std::sqrt(fan_in[i / 2]));
+  }
+  return state;
 }
 
 /// The norm of the difference to the golden tensor, estimated from its projections, over the golden's norm.

@@ -19,12 +19,13 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from counter import bits, projections, uniform
+from counter import projections, uniform
+from given import batch
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "peers"))
 from tutorial import SimpleCNN
 
-STEPS, BATCH, SHOWN = 20, 64, 16
+STEPS, SHOWN = 20, 16
 SHAPES = {"conv1.weight": (32, 1, 3, 3), "conv1.bias": (32,), "conv2.weight": (64, 32, 3, 3), "conv2.bias": (64,),
           "fc1.weight": (128, 3136), "fc1.bias": (128,), "fc2.weight": (10, 128), "fc2.bias": (10,)}
 FAN_IN = {"conv1": 9, "conv2": 288, "fc1": 3136, "fc2": 128}
@@ -34,20 +35,6 @@ def weights():
     """PyTorch's own distribution: uniform in +-1/sqrt(fan_in)."""
     return {name: torch.tensor((uniform(120 + i, int(np.prod(shape))) / np.sqrt(FAN_IN[name.split(".")[0]])).astype(np.float32).reshape(shape))
             for i, (name, shape) in enumerate(SHAPES.items())}
-
-
-def batch(step):
-    """Labels, and images of a kind: each class lights up cells of 4x4 pixels, two pixels of sixteen flipped by noise; dark is 0, as in MNIST."""
-    labels = bits(1000 + step, BATCH) >> np.uint64(33)
-    labels = labels % np.uint64(10)
-    noise = (bits(2000 + step, BATCH * 784) >> np.uint64(40)).reshape(BATCH, 784)
-    pixel = np.arange(784, dtype=np.uint64)
-    cell = (pixel // np.uint64(28) // np.uint64(4)) * np.uint64(7) + pixel % np.uint64(28) // np.uint64(4)
-    lit = bits(3000, 490)[labels[:, None] * np.uint64(49) + cell[None, :]] % np.uint64(3) == 0
-    spot = noise % np.uint64(16) < 2
-    byte = np.where(lit ^ spot, np.uint64(100) + noise // np.uint64(16) % np.uint64(156), np.uint64(0)).astype(np.float32)
-    images = (byte / np.float32(255) - np.float32(0.5)) / np.float32(0.5)
-    return torch.tensor(images.reshape(BATCH, 1, 28, 28)), torch.tensor(labels.astype(np.int64))
 
 
 def run(dtype):

@@ -15,17 +15,7 @@ using Json = nlohmann::json;
 using goldens::difference;
 using goldens::given_batch;
 
-/// Uniform in +-1 / sqrt(fan in), rounded to f32.
-nn::StateDict given_weights(const nn::Module& model) {
-  nn::StateDict state = model.state_dict();
-  const double fan_in[] = {9, 288, 3136, 128};
-  for (size_t i = 0; i < state.size(); ++i) {
-    const auto values = state[i].second.span<float>();
-    for (size_t k = 0; k < values.size(); ++k)
-      values[k] = static_cast<float>(goldens::uniform(120 + i, k) / std::sqrt(fan_in[i / 2]));
-  }
-  return state;
-}
+constexpr double fan_in[] = {9, 288, 3136, 128};
 
 void expect_close(const std::string& kind, const nn::StateDict& tensors, const Json& golden, double bound) {
   EXPECT_EQ(tensors.size(), golden.size());
@@ -43,7 +33,7 @@ void train_and_compare(Device device, uint64_t steps = 20) {
   std::ifstream file(PERCALE_SOURCE_DIR "/tests/goldens/simple_cnn.json");
   const Json golden = Json::parse(file);
   const models::SimpleCNN model;
-  model.load_state_dict(given_weights(model));
+  model.load_state_dict(goldens::given_weights(model, 120, fan_in));
   model.to(device);
   const nn::CrossEntropyLoss criterion;
   optim::Adam optimizer(model.parameters(), {.lr = 1e-3});

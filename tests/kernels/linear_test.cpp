@@ -2,7 +2,6 @@
 #include "../../kernels/linear/linear.h"
 
 #include <gtest/gtest.h>
-#include <hwy/highway.h>
 
 #include <bit>
 #include <cmath>
@@ -101,15 +100,7 @@ TEST(Linear, BytesDoNotDependOnTheInstructionSet) {
             matmul(x.to(f64), weight.to(f64).t()),
             linear(x.slice(0, 0, 1).to(f64), weight.to(f64))};
   };
-  const Tensors expected = results();
-  // Those before AVX2 have no fused multiply-add: there only the runs of one processor agree.
-  for (const int64_t target : hwy::SupportedAndGeneratedTargets()) {
-    if (target != HWY_AVX2 && target != HWY_AVX3) continue;
-    const testing::InstructionSet only(target);
-    const Tensors found = results();
-    for (size_t i = 0; i < found.size(); ++i)
-      EXPECT_TRUE(same_bytes(found[i], expected[i])) << "result " << i << " with " << hwy::TargetName(target);
-  }
+  testing::expect_same_bytes_on_any_processor(results);
 }
 
 TEST(Linear, PackedWeightsGiveTheSameBytesAndFollowTheirVersion) {

@@ -7,9 +7,12 @@
 #include <cmath>
 
 #include "../testing/folder.h"
+#include "../testing/message_of.h"
 
 namespace percale::data {
 namespace {
+
+using percale::testing::message_of;
 
 using Rows = std::vector<std::vector<std::string>>;
 
@@ -25,17 +28,8 @@ Rows rows_of(const std::string& bytes) {
   return rows;
 }
 
-std::string refusal(const std::function<void()>& work) {
-  try {
-    work();
-    return "";
-  } catch (const Error& error) {
-    return error.what();
-  }
-}
-
 std::string refusal(const std::string& bytes) {
-  return refusal([&] { read_table(io::Source(bytes, "x.csv")); });
+  return message_of([&] { read_table(io::Source(bytes, "x.csv")); });
 }
 
 TEST(Csv, QuotesHoldCommasLinesAndQuotes) {
@@ -86,7 +80,7 @@ TEST(Csv, EachFaultHasItsLine) {
   EXPECT_EQ(refusal("1,2\n3,4\n"),
             "[csv] x.csv, line 1, column 1: expected a header of column names, found '1': a row of values");
   EXPECT_NE(refusal("39,Private\n40,Private\n").find("expected a header"), std::string::npos);
-  EXPECT_EQ(refusal("country,2019,2020\nCuba,1,2\n"), "");
+  EXPECT_EQ(refusal("country,2019,2020\nCuba,1,2\n"), "no error");
   EXPECT_EQ(refusal("a,b\n1,2\n1,\"x\ny\n"),
             "[csv] x.csv, line 3, column 2 (b): expected a closing quote, found the end of the file");
   EXPECT_EQ(refusal("a,b\n1,\"x\"y\n"),
@@ -101,13 +95,13 @@ TEST(Csv, EachFaultHasItsLine) {
   EXPECT_EQ(
       refusal("a,b\n1,\"" + std::string(17 << 20, 'x') + "\"\n"),
       "[csv] x.csv, line 2, column 2 (b): expected rows of at most 16 MB, found a longer one: is a quote not closed?");
-  EXPECT_NE(refusal([] { read_table("/nowhere.csv"); }).find("/nowhere.csv"), std::string::npos);
+  EXPECT_NE(message_of([] { read_table("/nowhere.csv"); }).find("/nowhere.csv"), std::string::npos);
 }
 
 TEST(Csv, OnlyWellFormedUtf8) {
   for (const std::string good :
        {"\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xef\xbf\xbf", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf"})
-    EXPECT_EQ(refusal("a\n" + good + "\n"), "");
+    EXPECT_EQ(refusal("a\n" + good + "\n"), "no error");
   for (const std::string bad : {"\x80", "\xc1\x81", "\xc2", "\xe0\x9f\x80", "\xed\xa0\x80", "\xe2\x82",
                                 "\xf0\x8f\x80\x80", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xf0\x9f\x98"})
     EXPECT_NE(refusal("a\n" + bad + "\n").find("UTF-8"), std::string::npos);
@@ -124,8 +118,8 @@ TEST(Table, NamesTheFieldThatIsWrong) {
   const std::string bytes = "a,b\n1,x\n\n2,y\n";
   const Table table = read_table(io::Source(bytes, "x.csv"));
   EXPECT_EQ(table["b"][1], "y");
-  EXPECT_EQ(refusal([&] { table["c"]; }), "[csv] x.csv: expected a column called c, found a, b");
-  EXPECT_EQ(refusal([&] { table.refuse(table["b"], 1, "a number"); }),
+  EXPECT_EQ(message_of([&] { table["c"]; }), "[csv] x.csv: expected a column called c, found a, b");
+  EXPECT_EQ(message_of([&] { table.refuse(table["b"], 1, "a number"); }),
             "[csv] x.csv, line 4, column 2 (b): expected a number, found 'y'");
 }
 

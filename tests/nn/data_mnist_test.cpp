@@ -18,6 +18,7 @@
 #include <thread>
 
 #include "../testing/folder.h"
+#include "../testing/message_of.h"
 
 namespace percale::data {
 namespace {
@@ -167,12 +168,7 @@ class Download : public ::testing::Test {
     unsetenv("PERCALE_OFFLINE");
   }
   std::string error(const std::vector<std::string>& addresses, const std::string& sum) {
-    try {
-      download(addresses, path_, sum);
-      return "";
-    } catch (const Error& caught) {
-      return caught.what();
-    }
+    return percale::testing::message_of([&] { download(addresses, path_, sum); });
   }
 
   const percale::testing::Folder folder_;
@@ -183,11 +179,11 @@ class Download : public ::testing::Test {
 TEST_F(Download, GoesOnWhereItBrokeOffAndChecksTheSum) {
   Server server(content_);
   server.break_after = 250'000;
-  EXPECT_NE(error({server.address()}, digest(content_)), "");
+  EXPECT_NE(error({server.address()}, digest(content_)), "no error");
   EXPECT_EQ(fs::file_size(path_ + ".part"), 250'000u);
   EXPECT_FALSE(fs::exists(path_));
   server.break_after = SIZE_MAX;
-  EXPECT_EQ(error({server.address()}, digest(content_)), "");
+  EXPECT_EQ(error({server.address()}, digest(content_)), "no error");
   EXPECT_EQ(server.last_offset, 250'000);
   EXPECT_EQ(io::read_file(path_), content_);
   EXPECT_FALSE(fs::exists(path_ + ".part"));
@@ -196,18 +192,18 @@ TEST_F(Download, GoesOnWhereItBrokeOffAndChecksTheSum) {
 TEST_F(Download, StartsAnewWhereTheServerKnowsNoRangesOrThePartIsWrong) {
   Server server(content_);
   io::write_file(path_ + ".part", std::string(1000, 'z'));
-  EXPECT_EQ(error({server.address()}, digest(content_)), "");
+  EXPECT_EQ(error({server.address()}, digest(content_)), "no error");
   EXPECT_EQ(server.requests, 2);
   server.ranges = false;
   io::write_file(path_ + ".part", std::string(1000, 'a'));
-  EXPECT_EQ(error({server.address()}, digest(content_)), "");
+  EXPECT_EQ(error({server.address()}, digest(content_)), "no error");
   EXPECT_EQ(io::read_file(path_), content_);
 }
 
 TEST_F(Download, TakesTheNextMirrorAndSaysWhatWasWrongWithEach) {
   Server missing(content_), wrong("other"), good(content_);
   missing.missing = true;
-  EXPECT_EQ(error({missing.address(), wrong.address(), good.address()}, digest(content_)), "");
+  EXPECT_EQ(error({missing.address(), wrong.address(), good.address()}, digest(content_)), "no error");
   EXPECT_EQ(io::read_file(path_), content_);
   const std::string text = error({missing.address(), wrong.address()}, digest(content_));
   EXPECT_NE(text.find(missing.address() + ": it answered 404"), std::string::npos) << text;
@@ -221,7 +217,8 @@ TEST_F(Download, ADeadNetworkIsKnownWithinThreeSeconds) {
   dead.silent = true;
   const auto begin = std::chrono::steady_clock::now();
   // 198.51.100.0/24 is for documentation: nobody answers there.
-  EXPECT_NE(error({"http://198.51.100.1/", dead.address(), "http://no-such-host.invalid/"}, digest(content_)), "");
+  EXPECT_NE(error({"http://198.51.100.1/", dead.address(), "http://no-such-host.invalid/"}, digest(content_)),
+            "no error");
   // Three seconds for each of the three would be nine; between the two is room for a machine with much else to do.
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(8));
   setenv("PERCALE_OFFLINE", "1", 1);
@@ -286,13 +283,10 @@ TEST_F(MnistFiles, AFolderThatIsNamedMustHoldThem) {
   write(folder_ / "some", 2);
   fs::remove(folder_ / "some/t10k-labels-idx1-ubyte");
   options_.folder = folder_ / "some";
-  try {
-    load_mnist(options_);
-    FAIL();
-  } catch (const Error& error) {
-    EXPECT_NE(std::string(error.what()).find("expected MNIST's four files, found no t10k-labels-idx1-ubyte(.gz)"),
-              std::string::npos);
-  }
+  EXPECT_NE(percale::testing::message_of([&] {
+              load_mnist(options_);
+            }).find("expected MNIST's four files, found no t10k-labels-idx1-ubyte(.gz)"),
+            std::string::npos);
 }
 
 TEST_F(MnistFiles, WithoutANetworkDigitsAreGenerated) {

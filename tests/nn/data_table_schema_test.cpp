@@ -4,8 +4,12 @@
 
 #include <numeric>
 
+#include "../testing/message_of.h"
+
 namespace percale::data {
 namespace {
+
+using percale::testing::message_of;
 
 const std::string people =
     "name,size,year,old,weight\n"
@@ -15,15 +19,6 @@ const std::string people =
     "cat,,2003,NA,0.5\n";
 
 Table table_of(const std::string& bytes) { return read_table(io::Source(bytes, "x.csv")); }
-
-std::string refusal(const std::function<void()>& work) {
-  try {
-    work();
-    return "";
-  } catch (const Error& error) {
-    return error.what();
-  }
-}
 
 std::vector<std::string> names(const auto& columns) {
   std::vector<std::string> result;
@@ -72,7 +67,7 @@ TEST(TableSchema, MissingIsACodeOfItsOwnAndTheMean) {
   const Table present = select_rows(table, present_rows(table, "weight"));
   EXPECT_EQ(present.rows(), 3);
   EXPECT_FLOAT_EQ(schema.targets(present).data<float>()[1], 3);
-  EXPECT_NE(refusal([&] { schema.targets(table); }).find("line 3, column 5 (weight): expected a number"),
+  EXPECT_NE(message_of([&] { schema.targets(table); }).find("line 3, column 5 (weight): expected a number"),
             std::string::npos);
 }
 
@@ -92,7 +87,9 @@ TEST(TableSchema, AnotherTableIsEncodedAlike) {
 
 TEST(TableSchema, EachFaultHasItsLine) {
   const Table table = table_of(people);
-  const auto of = [&](const TableSchemaOptions& options) { return refusal([&] { TableSchema::of(table, options); }); };
+  const auto of = [&](const TableSchemaOptions& options) {
+    return message_of([&] { TableSchema::of(table, options); });
+  };
   EXPECT_EQ(of({.target = "income"}),
             "[csv] x.csv: expected a column called income, found name, size, year, old, weight");
   EXPECT_NE(of({.columns = {"nam"}}).find("expected a column called nam"), std::string::npos);
@@ -100,18 +97,18 @@ TEST(TableSchema, EachFaultHasItsLine) {
   EXPECT_EQ(of({.columns = {"name", "name"}}), "[table] x.csv: the column name is named twice");
   EXPECT_EQ(of({.columns = {"name"}, .target = "name"}), "[table] x.csv: the target name cannot be an input too");
   const Table constant = table_of("a,b,c\n1,x,\n2,x,NA\n3,,\n");
-  EXPECT_EQ(refusal([&] { TableSchema::of(constant, {.target = "b"}); }),
+  EXPECT_EQ(message_of([&] { TableSchema::of(constant, {.target = "b"}); }),
             "[table] x.csv: expected a target that varies, found b = 'x' in every row");
-  EXPECT_EQ(refusal([&] { TableSchema::of(constant, {.target = "c"}); }),
+  EXPECT_EQ(message_of([&] { TableSchema::of(constant, {.target = "c"}); }),
             "[table] x.csv: expected values of the target c, found it missing in every row");
   const Table alone = table_of("a\n1\n2\n");
-  EXPECT_NE(refusal([&] { TableSchema::of(alone, {.target = "a"}); }).find("beside the target"), std::string::npos);
+  EXPECT_NE(message_of([&] { TableSchema::of(alone, {.target = "a"}); }).find("beside the target"), std::string::npos);
 
   TableSchema schema = TableSchema::of(table, {.columns = {"size"}, .target = "name"});
   const Table wrong = table_of("name,size\ncat,1\nbird,big\n");
-  EXPECT_EQ(refusal([&] { schema.values(wrong); }),
+  EXPECT_EQ(message_of([&] { schema.values(wrong); }),
             "[csv] x.csv, line 3, column 2 (size): expected a number, found 'big'");
-  EXPECT_EQ(refusal([&] { schema.targets(wrong); }),
+  EXPECT_EQ(message_of([&] { schema.targets(wrong); }),
             "[csv] x.csv, line 3, column 1 (name): expected one of the 2 classes of the target, found 'bird'");
 }
 
@@ -119,10 +116,10 @@ TEST(TableSchema, OnlyItsOwnJsonIsRead) {
   const std::string json = TableSchema::of(table_of(people), {.target = "old"}).json();
   EXPECT_EQ(TableSchema::from_json(json).json(), json);
   for (const std::string& bad : {std::string("x"), std::string("{}"), json.substr(0, json.size() / 2)})
-    EXPECT_NE(refusal([&] { TableSchema::from_json(bad); }).find("[table] expected"), std::string::npos) << bad;
+    EXPECT_NE(message_of([&] { TableSchema::from_json(bad); }).find("[table] expected"), std::string::npos) << bad;
   std::string unsorted = json;
   unsorted.replace(unsorted.find("\"cat\"") + 1, 3, "zoo");
-  EXPECT_NE(refusal([&] { TableSchema::from_json(unsorted); }).find("in order"), std::string::npos);
+  EXPECT_NE(message_of([&] { TableSchema::from_json(unsorted); }).find("in order"), std::string::npos);
 }
 
 }  // namespace

@@ -16,6 +16,7 @@
 #include <thread>
 
 #include "../testing/folder.h"
+#include "../testing/message_of.h"
 
 namespace percale::train {
 namespace {
@@ -49,12 +50,7 @@ int64_t number_of(const Checkpoint& checkpoint) {
 class CheckpointFile : public ::testing::Test {
  protected:
   std::string refusal(const std::string& bytes) {
-    try {
-      load_checkpoint(io::Source(bytes, "x.ckpt"));
-      return "";
-    } catch (const Error& error) {
-      return error.what();
-    }
+    return percale::testing::message_of([&] { load_checkpoint(io::Source(bytes, "x.ckpt")); });
   }
   std::vector<std::string> files() const {
     std::vector<std::string> names;
@@ -86,7 +82,7 @@ TEST_F(CheckpointFile, ReadsBackBitForBit) {
 TEST_F(CheckpointFile, RefusesWhatIsNone) {
   save_checkpoint(path_, numbered(5, 10));
   const std::string good = io::read_file(path_);
-  EXPECT_EQ(refusal(good), "");
+  EXPECT_EQ(refusal(good), "no error");
   const auto with = [&](const std::string& from, const std::string& to) {
     std::string bytes = good;
     bytes.replace(bytes.find(from), from.size(), to);
@@ -102,7 +98,7 @@ TEST_F(CheckpointFile, RefusesWhatIsNone) {
   EXPECT_NE(with("optimizer.", "0ptimizer.").find("found '0ptimizer.state.0.step'"), std::string::npos);
   EXPECT_NE(with("0x1.4666666666666p+2", "0x1.4666666666666p+x").find("expected a number as 'number.loss_sum'"),
             std::string::npos);
-  EXPECT_NE(refusal(good.substr(0, good.size() - 1)), "");
+  EXPECT_NE(refusal(good.substr(0, good.size() - 1)), "no error");
   io::save_safetensors(path_, {{"a", zeros({1})}});
   EXPECT_NE(refusal(io::read_file(path_)).find("expected the format percale.checkpoint, found 'pt'"),
             std::string::npos);
@@ -114,12 +110,7 @@ TEST_F(CheckpointFile, AFullDiskLeavesTheOldFileWhole) {
   getrlimit(RLIMIT_FSIZE, &before);
   const rlimit small{100'000, before.rlim_max};
   setrlimit(RLIMIT_FSIZE, &small);
-  std::string message;
-  try {
-    save_checkpoint(path_, numbered(2, 1'000'000));
-  } catch (const Error& error) {
-    message = error.what();
-  }
+  const std::string message = percale::testing::message_of([&] { save_checkpoint(path_, numbered(2, 1'000'000)); });
   setrlimit(RLIMIT_FSIZE, &before);
   EXPECT_NE(message.find(path_ + ": cannot be written: File too large; the file is as it was"), std::string::npos)
       << message;

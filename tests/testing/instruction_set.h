@@ -1,7 +1,10 @@
 // Holds Highway's dispatch to one instruction set, to compare what several compute.
 #pragma once
 
-#include <hwy/targets.h>
+#include <gtest/gtest.h>
+#include <hwy/highway.h>
+
+#include "check.h"
 
 namespace percale::testing {
 
@@ -18,5 +21,19 @@ class InstructionSet {
   }
   InstructionSet(const InstructionSet&) = delete;
 };
+
+/// What `results()` returns has the same bytes with AVX2 and AVX-512. Those before AVX2 have no fused multiply-add:
+/// there only the runs of one processor agree.
+template <class Results>
+void expect_same_bytes_on_any_processor(const Results& results) {
+  const Tensors expected = results();
+  for (const int64_t target : hwy::SupportedAndGeneratedTargets()) {
+    if (target != HWY_AVX2 && target != HWY_AVX3) continue;
+    const InstructionSet only(target);
+    const Tensors found = results();
+    for (size_t i = 0; i < found.size(); ++i)
+      EXPECT_TRUE(same_bytes(found[i], expected[i])) << "result " << i << " with " << hwy::TargetName(target);
+  }
+}
 
 }  // namespace percale::testing
