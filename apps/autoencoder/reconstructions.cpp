@@ -30,12 +30,6 @@ const char* collapse_cause(bool unit) {
                 "--target unit, or another --seed";
 }
 
-std::string percent(double share) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.0f %%", 100 * share);
-  return text;
-}
-
 }  // namespace
 
 Tensor in_unit_range(const Tensor& inputs) { return add(mul(inputs, 0.5), 0.5); }
@@ -95,7 +89,6 @@ void draw(const std::string& path, const Reconstructions& test, const data::Mnis
   const Tensor originals = div(mnist.test.images.slice(0, 0, shown).to(f32), 255);
   const Tensor again = test.images.slice(0, 0, shown).view({shown, 1, 28, 28});
   const auto components = picture::principal_components(test.codes);
-  const double* share = components.share.data<double>();
   char title[64];
   std::snprintf(title, sizeof title, "Auto-encoder: %lld pixels, 6 numbers, %lld pixels",
                 static_cast<long long>(pixels), static_cast<long long>(pixels));
@@ -105,8 +98,8 @@ void draw(const std::string& path, const Reconstructions& test, const data::Mnis
                      {.title = "Test images, and what is made of their codes", .columns = shown, .image_size = 48}),
                  picture::scatter(components.project(test.codes), mnist.test.labels,
                                   {.title = "Codes of the test images, from where they spread most",
-                                   .x_label = "first principal component (" + percent(share[0]) + " of the variance)",
-                                   .y_label = "second (" + percent(share[1]) + ")"})},
+                                   .x_label = components.x_label(),
+                                   .y_label = components.y_label()})},
                 {.title = title,
                  .note = "trained and tested on " + (mnist.is_generated() ? "generated digits" : mnist.name),
                  .columns = 1});

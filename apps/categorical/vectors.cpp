@@ -79,14 +79,10 @@ std::vector<size_t> columns_with_map(const TrainedModel& trained) {
 picture::Panel panel_of(const Tensor& vectors, const std::string& name, const data::Categories& categories) {
   const Tensor rows = vectors.slice(0, 0, categories.count());
   const auto components = picture::principal_components(rows);
-  const double* share = components.share.data<double>();
   std::vector<std::string> names;
   for (const std::string& category : categories.names()) names.push_back(short_name(category));
-  const auto percent = [](double value) { return picture::number(100 * value, 0) + " %"; };
   return picture::labelled_scatter(components.project(rows), names,
-                                   {.title = name,
-                                    .x_label = "first principal component (" + percent(share[0]) + " of the variance)",
-                                    .y_label = "second (" + percent(share[1]) + ")"});
+                                   {.title = name, .x_label = components.x_label(), .y_label = components.y_label()});
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 #include "report.h"
 
+#include <percale/nn/picture/axis.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -8,6 +10,8 @@
 namespace percale::apps {
 namespace {
 
+using picture::percent;
+
 void print_line(bool good, const std::string& name, const std::string& measure, const std::string& verdict) {
   std::printf("%s %-12s %-28s %s\n", good ? " " : "!", name.c_str(), measure.c_str(), verdict.c_str());
 }
@@ -15,12 +19,6 @@ void print_line(bool good, const std::string& name, const std::string& measure, 
 std::string key_of(std::string name) {
   std::replace(name.begin(), name.end(), ' ', '_');
   return name;
-}
-
-std::string percent(double share, const char* format = "%.1f %%") {
-  char text[32];
-  std::snprintf(text, sizeof text, format, 100 * share);
-  return text;
 }
 
 /// The share of the most frequent label.
@@ -48,21 +46,21 @@ void print_labels(const embeddings::CheckUp& checked, const embeddings::Labels& 
                common = share_of_commonest(labels.numbers);
   const bool good = accuracy > common;
   print_line(
-      good, "labels", percent(accuracy) + " of neighbours",
-      good ? "the nearest row has the same label; always the commonest label would be " + percent(common)
-           : "no better than always the commonest label (" + percent(common) + "): the vectors do not know of it");
+      good, "labels", percent(accuracy, 1) + " of neighbours",
+      good ? "the nearest row has the same label; always the commonest label would be " + percent(common, 1)
+           : "no better than always the commonest label (" + percent(common, 1) + "): the vectors do not know of it");
   numbers.push_back({"nearest_label_accuracy", accuracy});
   numbers.push_back({"commonest_label", common});
 }
 
 void print_comparison(const embeddings::Comparison& found, const std::vector<std::string>& names,
                       train::Metrics& numbers) {
-  print_line(found.good, "against", percent(found.overlap) + " of the top 10", found.verdict);
+  print_line(found.good, "against", percent(found.overlap, 1) + " of the top 10", found.verdict);
   if (!found.moved.empty()) {
     std::printf("  the rows that moved most (neighbours kept):");
     for (size_t i = 0; i < found.moved.size(); ++i)
       std::printf("%s %s (%s)", i ? "," : "", embeddings::row_name(names, found.moved[i]).c_str(),
-                  percent(found.kept[i], "%.0f %%").c_str());
+                  percent(found.kept[i], 0).c_str());
     std::printf("\n");
   }
   std::vector<double> moved(found.moved.begin(), found.moved.end());
@@ -83,13 +81,11 @@ void draw(const std::string& path, const embeddings::NamedVectors& all, const em
                      min(labels.numbers).item<int64_t>() >= 0;
   const Tensor colours = named ? index_select(labels.numbers, 0, chosen) : zeros({shown}, {i64, cpu_device});
   const auto components = picture::principal_components(some);
-  const double* share = components.share.data<double>();
-  picture::ScatterOptions options = {
-      .title = "The vectors, from where they spread most",
-      .x_label = "first principal component (" + percent(share[0], "%.0f %%") + " of the variance)",
-      .y_label = "second (" + percent(share[1], "%.0f %%") + ")",
-      .names = named ? labels.names : std::vector<std::string>{""},
-      .size = 560};
+  picture::ScatterOptions options = {.title = "The vectors, from where they spread most",
+                                     .x_label = components.x_label(),
+                                     .y_label = components.y_label(),
+                                     .names = named ? labels.names : std::vector<std::string>{""},
+                                     .size = 560};
   picture::save(
       path, picture::scatter(components.project(some), colours, options),
       {.title = source, .note = std::to_string(shown) + " of " + std::to_string(all.vectors.size(0)) + " vectors"});

@@ -30,12 +30,6 @@ std::string python_text(double value) {
   return {digits, std::to_chars(digits, std::end(digits), value).ptr};
 }
 
-std::string percent(double share) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.2f %%", 100 * share);
-  return text;
-}
-
 std::string decimal(double value) {
   char text[32];
   std::snprintf(text, sizeof text, "%.4f", value);
@@ -58,7 +52,7 @@ void draw(const std::string& path, const train::BinaryScores& scores, const Task
   picture::save(path,
                 picture::line_chart({{"AUC " + decimal(scores.auc), scores.roc}, {"chance", {{0, 0}, {1, 1}}}},
                                     {.title = "ROC curve of " + count_text(task.test) + " test texts: accuracy " +
-                                              percent(scores.accuracy()) + ", F1 " + decimal(scores.f1()),
+                                              picture::percent(scores.accuracy(), 2) + ", F1 " + decimal(scores.f1()),
                                      .x_label = "of those without humour, the share called humour",
                                      .y_label = "of those with humour",
                                      .width = 420,
@@ -91,7 +85,7 @@ void report(const Task& task, const Answers& answers, const Classifier& classifi
                                 task.labels.slice(0, begin, end));
   };
   const train::BinaryScores scores = scores_of(task.test_begin(), task.test_begin() + task.test);
-  std::printf("Test accuracy: %s (%lld of %lld), F1 %.4f, AUC %.4f\n", percent(scores.accuracy()).c_str(),
+  std::printf("Test accuracy: %s (%lld of %lld), F1 %.4f, AUC %.4f\n", picture::percent(scores.accuracy(), 2).c_str(),
               static_cast<long long>(scores.true_yes + scores.true_no), static_cast<long long>(task.test), scores.f1(),
               scores.auc);
   const double rate = training.images_per_second();

@@ -32,12 +32,6 @@ std::vector<int64_t> worst_mistakes(const Scores& scores, size_t most) {
   return rows;
 }
 
-std::string percent(double share) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.0f %%", 100 * share);
-  return text;
-}
-
 picture::Panel mistakes_panel(const Scores& scores, const Tensor& images) {
   const std::vector<int64_t> rows = worst_mistakes(scores, 24);
   std::vector<std::string> captions;
@@ -93,7 +87,6 @@ void report(const Scores& scores, const data::Mnist& mnist, Training& training, 
 void draw(const std::string& path, const Scores& scores, const data::Mnist& mnist) {
   const TraceRange range("picture");
   const auto components = picture::principal_components(scores.embeddings);
-  const double* share = components.share.data<double>();
   char title[64];
   std::snprintf(title, sizeof title, "SimpleCNN: %.2f %% of %s test images", 100 * scores.accuracy(),
                 picture::number(static_cast<double>(scores.labels.numel()), 0).c_str());
@@ -106,8 +99,8 @@ void draw(const std::string& path, const Scores& scores, const data::Mnist& mnis
                           .power = 0.35}),
        picture::scatter(components.project(scores.embeddings), scores.labels,
                         {.title = "Embeddings of the test images, from where they spread most",
-                         .x_label = "first principal component (" + percent(share[0]) + " of the variance)",
-                         .y_label = "second (" + percent(share[1]) + ")"}),
+                         .x_label = components.x_label(),
+                         .y_label = components.y_label()}),
        mistakes_panel(scores, mnist.test.images)},
       {.title = title, .note = "trained and tested on " + (mnist.is_generated() ? "generated digits" : mnist.name)});
 }

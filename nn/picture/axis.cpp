@@ -32,6 +32,12 @@ std::string number(double value) {
   return number(value, digits);
 }
 
+std::string percent(double share, int digits) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.*f %%", digits, 100 * share);
+  return text;
+}
+
 Axis make_axis(double low, double high, int wanted, bool whole) {
   if (!(high > low)) {
     const double margin = low == 0 ? 1 : std::abs(low) / 2;

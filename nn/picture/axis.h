@@ -10,6 +10,8 @@ namespace percale::picture {
 std::string number(double value, int digits);
 /// As above with as many digits (at most four) as the value has.
 std::string number(double value);
+/// A share of 0 to 1 in percent, with so many digits after the point: `97.5 %`.
+std::string percent(double share, int digits);
 
 /// From `low` to `high` on the page and the round numbers between them.
 struct Axis {

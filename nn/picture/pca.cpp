@@ -6,6 +6,7 @@
 
 #include "../../core/autograd.h"
 #include "../../core/cpu/threads.h"
+#include "axis.h"
 
 namespace percale::picture {
 namespace {
@@ -170,6 +171,12 @@ PrincipalComponents principal_components(const Tensor& points, int64_t count) {
   }
   return {filled({width}, mean.data()), filled({count, width}, basis.data()), filled({count}, variances.data())};
 }
+
+std::string PrincipalComponents::x_label() const {
+  return "first principal component (" + percent(share.data<double>()[0], 0) + " of the variance)";
+}
+
+std::string PrincipalComponents::y_label() const { return "second (" + percent(share.data<double>()[1], 0) + ")"; }
 
 Tensor PrincipalComponents::project(const Tensor& points) const {
   const int64_t count = directions.size(0), width = directions.size(1);

@@ -1,6 +1,8 @@
 // Principal components: the plane in which points spread most.
 #pragma once
 
+#include <string>
+
 #include "../../core/tensor.h"
 
 namespace percale::picture {
@@ -14,6 +16,11 @@ struct PrincipalComponents {
 
   /// Where `points` [N, width] (any floating dtype, any device) lie along the directions: f32 [N, count] on the CPU.
   Tensor project(const Tensor& points) const;
+
+  /// What a map calls the first two directions (of two or more): `first principal component (62 % of the variance)`,
+  /// `second (20 %)`.
+  std::string x_label() const;
+  std::string y_label() const;
 };
 
 /// The `count` directions along which the rows of `points` [N, width] vary most: eigenvectors of their covariance, by

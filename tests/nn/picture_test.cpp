@@ -68,6 +68,12 @@ TEST(Picture, PrincipalComponentsOfPointsWithoutSpread) {
   EXPECT_THROW(picture::principal_components(zeros({0, 2})), Error);
 }
 
+TEST(Picture, AxesOfComponentsSayHowMuchTheyShow) {
+  const picture::PrincipalComponents found{.mean = {}, .directions = {}, .share = full({2}, 0.256, {f64, cpu_device})};
+  EXPECT_EQ(found.x_label(), "first principal component (26 % of the variance)");
+  EXPECT_EQ(found.y_label(), "second (26 %)");
+}
+
 TEST(Picture, AxesHaveRoundNumbers) {
   const picture::Axis axis = picture::make_axis(0, 0.93, 5);
   ASSERT_EQ(axis.ticks.size(), 5u);
@@ -78,6 +84,7 @@ TEST(Picture, AxesHaveRoundNumbers) {
   EXPECT_EQ(picture::number(1234567, 0), "1,234,567");
   EXPECT_EQ(picture::number(-1234.5), "-1,234.5");
   EXPECT_EQ(picture::number(0.25), "0.25");
+  EXPECT_EQ(picture::percent(0.9752, 1), "97.5 %");
 }
 
 TEST(Picture, EveryPanelIsWrittenAsOnePng) {
