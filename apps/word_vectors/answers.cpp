@@ -74,8 +74,8 @@ void draw(const std::string& path, const WordVectors& vectors) {
   const std::vector<std::string> names(vectors.words().begin(), vectors.words().begin() + count);
   picture::save(path, picture::scatter(components.project(frequent), arange(count),
                                        {.title = "The most frequent words, from where their vectors spread most",
-                                        .x_label = "first principal component",
-                                        .y_label = "second",
+                                        .x_label = components.x_label(),
+                                        .y_label = components.y_label(),
                                         .names = names,
                                         .size = 900}));
 }
