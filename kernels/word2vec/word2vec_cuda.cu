@@ -1,15 +1,21 @@
+// word2vec on CUDA. What each centre meets is drawn for the whole text at once, and sorted by batch and row. Then two
+// launches a batch: a block a centre multiplies its rows and says how each of them should move; a warp a row adds what
+// the batch's centres say of it, in their order. No atomics: the same bytes each run.
+#include <algorithm>
+
 #include "../common/device.h"
+#include "../common/device_segments.h"
 #include "word2vec_twins.h"
 
 namespace percale::cuda {
 namespace {
 
-constexpr int threads = 256, warps_a_block = threads / warp_size;
-constexpr int per_lane = 4, columns_a_warp = per_lane * warp_size;
-constexpr int32_t nobody = 0x7fffffff;
+constexpr int threads = 256, meet_threads = 128;  // six words around a centre, in the mean: four warps have work
+constexpr int64_t most_keys = int64_t{1} << 24;   // three digits of a radix sort
 
-/// What all kernels of a call share. The text's position p is centre p / batches of batch p % batches; arrays over
-/// centres are [batches, most, ...], so that a batch's stand together.
+/// What all kernels of a call share. The text's position p is centre p / batches of batch p % batches. An entry is a
+/// row that a centre meets: `contexts` of the input table, whose first are those that there are, then `outputs` of the
+/// output table. Its key is that row, counted on from one table to the next and from one batch to the next of a group.
 struct Step {
   float *input, *output;
   const int32_t* text;
@@ -22,24 +28,28 @@ struct Step {
   bool mean;                      ///< CBOW
   float crowd;
   RandomKey key;
+  index_t group;  ///< batches whose entries are sorted together
 
-  int32_t* reach;   ///< [positions]: 0 where the word is not kept
-  int32_t* around;  ///< [batches, most, contexts]: rows of the input table, or -1
-  int32_t* drawn;   ///< [batches, most, outputs]: rows of the output table, -1 for none
-  float* steps;     ///< [most, contexts or 1, outputs]
-  float* means;     ///< [most, width], for CBOW
-  float* moved;     ///< [most * (contexts + outputs), width]: rows as they will be, at the first entry that has them
-  int32_t* first;   ///< [2, words]: a row's first entry of the batch, or `nobody`; of the input and of the output table
-  int32_t* times;   ///< [2, words]: entries that have the row
+  int32_t* reach = nullptr;  ///< [positions]: 0 where the word is not kept
+  int32_t* keys = nullptr;   ///< [batches, most, contexts + outputs]
+  float* steps = nullptr;    ///< [most, contexts or 1, outputs]: products, and then what they become
+  float* means = nullptr;    ///< [most, width], for CBOW
+  float* changes = nullptr;  ///< [most, contexts + outputs, width]: what a centre says of each of its rows
 
   // Of words that are made of parts: `input` is then their means, [words, width].
-  float *table, *before;  ///< the rows, and the means as the batch met them
-  const int32_t *starts, *parts, *user_starts, *users;
-  int32_t* touched;  ///< [words]: the last batch that met the word, counted from 1
-  index_t rows;      ///< of `table`
+  float *table = nullptr, *before = nullptr;  ///< the rows, and the means as the batch met them
+  const int32_t *starts = nullptr, *parts = nullptr, *user_starts = nullptr, *users = nullptr;
+  int32_t* touched = nullptr;  ///< [words]: the last batch that met the word, counted from 1
+  index_t rows = 0;            ///< of `table`
 
-  __device__ index_t centre_of(index_t position) const { return position % batches * most + position / batches; }
-  __device__ int met() const { return mean ? 1 : contexts; }
+  PERCALE_HOST_DEVICE int met() const { return mean ? 1 : contexts; }
+  PERCALE_HOST_DEVICE int entries() const { return contexts + outputs; }
+  PERCALE_HOST_DEVICE index_t keys_a_batch() const { return 2 * words + 1; }  ///< the last one is for no row
+  __device__ index_t first_key(index_t batch) const { return batch % group * keys_a_batch(); }
+  /// The keys of the centre at a position.
+  __device__ int32_t* keys_of(index_t position) const {
+    return keys + (position % batches * most + position / batches) * entries();
+  }
 };
 
 /// A thread a position: is the word kept, how far does its window reach, which noise does it meet.
@@ -54,213 +64,219 @@ __global__ void draw_kernel(Step s, ErrorReporter reporter) {
     const Philox4 own = philox(s.key.seed, static_cast<uint64_t>(p * blocks), s.key.call, now);
     const bool kept = present && is_kept(own.words[0], s.keep[row]);
     s.reach[p] = kept ? window_reach(own.words[1], s.window) : 0;
-    int32_t* drawn = s.drawn + s.centre_of(p) * s.outputs;
-    drawn[0] = kept ? static_cast<int32_t>(row) : -1;
+    if (!kept) continue;
+    const index_t first = s.first_key(p % s.batches) + s.words, none = s.first_key(p % s.batches) + 2 * s.words;
+    int32_t* drawn = s.keys_of(p) + s.contexts;
+    drawn[0] = static_cast<int32_t>(first + row);
     for (int k = 1; k < s.outputs; k += 2) {
       const Philox4 bits = philox(s.key.seed, static_cast<uint64_t>(p * blocks + 1 + k / 2), s.key.call, now);
       for (int i = 0; i < 2 && k + i < s.outputs; ++i) {
         const int32_t noise = noise_word(bits.words[2 * i], bits.words[2 * i + 1], s.accept, s.alias, s.words);
-        drawn[k + i] = kept && noise != row ? noise : -1;
+        drawn[k + i] = static_cast<int32_t>(noise != row ? first + noise : none);
       }
     }
   }
 }
 
 /// The nearest kept words before or after a position, as far as its sentence and its reach go.
-__device__ inline int look_around(const Step& s, index_t p, int direction, int32_t* around) {
+__device__ inline int look_around(const Step& s, index_t p, int direction, index_t first, int32_t* around) {
   int found = 0;
   for (index_t q = p + direction; q >= 0 && q < s.positions && s.text[q] >= 0 && found < s.reach[p]; q += direction)
-    if (s.reach[q] > 0) around[found++] = s.text[q];
+    if (s.reach[q] > 0) around[found++] = static_cast<int32_t>(first + s.text[q]);
   return found;
 }
 
-/// A thread a position: its window. A word that stands alone is no centre.
+/// A thread a centre: its window. A word that stands alone is no centre.
 __global__ void window_kernel(Step s) {
   for (index_t p : grid_stride(s.batches * s.most)) {
-    int32_t* around = s.around + s.centre_of(p) * s.contexts;
+    int32_t* keys = s.keys_of(p);
+    const index_t first = s.first_key(p % s.batches), none = first + 2 * s.words;
     int found = 0;
     if (p < s.positions && s.reach[p] > 0) {
-      found = look_around(s, p, -1, around);
-      found += look_around(s, p, 1, around + found);
+      found = look_around(s, p, -1, first, keys);
+      found += look_around(s, p, 1, first, keys + found);
     }
-    for (int a = found; a < s.contexts; ++a) around[a] = -1;
-    if (found > 0) continue;
-    for (int k = 0; k < s.outputs; ++k) s.drawn[s.centre_of(p) * s.outputs + k] = -1;
+    const int last = found > 0 ? s.contexts : s.entries();
+    for (int e = found; e < last; ++e) keys[e] = static_cast<int32_t>(none);
   }
+}
+
+/// One centre of a batch, and what it meets.
+struct Centre {
+  const Step& s;
+  index_t index, first;
+  const int32_t* keys;
+  int found = 0;  ///< words around it
+
+  __device__ Centre(const Step& s, index_t batch, index_t index)
+      : s(s), index(index), first(s.first_key(batch)), keys(s.keys + (batch * s.most + index) * s.entries()) {
+    for (int a = lane_index(); a < s.contexts; a += warp_size) found += keys[a] - first < s.words;
+    found = warp_sum(found);
+  }
+  __device__ int met() const { return s.mean ? 1 : found; }
+  /// Whether it has its k-th word of the output table: noise that is the centre does not count.
+  __device__ bool has(int k) const { return keys[s.contexts + k] - first < 2 * s.words; }
+  __device__ float* steps() const { return s.steps + index * s.met() * s.outputs; }
+  __device__ float* mean() const { return s.means + index * s.width; }
+  __device__ const float* around(int a) const { return s.input + (keys[a] - first) * s.width; }
+  __device__ const float* x(int a) const { return s.mean ? mean() : around(a); }
+  __device__ const float* y(int k) const { return s.output + (keys[s.contexts + k] - first - s.words) * s.width; }
+};
+
+template <int vector>
+__device__ inline void add_to(Vector<float, vector>& sum, float factor, const float* from) {
+  const Vector<float, vector> values = load_vector<vector>(from);
+#pragma unroll
+  for (int i = 0; i < vector; ++i) sum[i] = fmaf(factor, values[i], sum[i]);
+}
+
+/// The mean of a centre's rows, by its block.
+template <int vector>
+__device__ void take_mean(const Centre& centre) {
+  const float weight = 1.0f / static_cast<float>(centre.found);
+  for (index_t i = thread_in_block() * vector; i < centre.s.width; i += meet_threads * vector) {
+    Vector<float, vector> sum = {};
+    for (int a = 0; a < centre.found; ++a) add_to(sum, weight, centre.around(a) + i);
+    store_vector(centre.mean() + i, sum);
+  }
+  __syncthreads();
+}
+
+/// A warp a product.
+template <int vector>
+__device__ void multiply(const Centre& centre) {
+  const int outputs = centre.s.outputs;
+  for (int p = warp_index(); p < centre.met() * outputs; p += meet_threads / warp_size) {
+    if (!centre.has(p % outputs)) continue;
+    const float *x = centre.x(p / outputs), *y = centre.y(p % outputs);
+    float sum = 0;
+    for (index_t i = lane_index() * vector; i < centre.s.width; i += warp_size * vector) {
+      const Vector<float, vector> a = load_vector<vector>(x + i), b = load_vector<vector>(y + i);
+#pragma unroll
+      for (int c = 0; c < vector; ++c) sum = fmaf(a[c], b[c], sum);
+    }
+    sum = warp_sum(sum);
+    if (lane_index() == 0) centre.steps()[p] = sum;
+  }
+  __syncthreads();
 }
 
 __device__ inline float softplus(float x) { return (x > 0 ? x : 0.0f) + log1pf(expf(x > 0 ? -x : x)); }
 
-/// The mean of a centre's rows, by its warp: each lane's columns are those that it reads again, so nobody waits.
-__device__ inline void mean_of(const Step& s, const int32_t* around, float* mean) {
-  int count = 0;
-  while (count < s.contexts && around[count] >= 0) ++count;
-  const float weight = 1.0f / static_cast<float>(count);
-  for (index_t i = lane_index(); i < s.width; i += warp_size) {
-    float sum = 0;
-    for (int a = 0; a < count; ++a) sum = fmaf(weight, s.input[around[a] * s.width + i], sum);
-    mean[i] = sum;
+/// A thread a product, which becomes a step. Returns the centre's loss.
+__device__ inline float judge(const Centre& centre, float rate) {
+  float* steps = centre.steps();
+  float loss = 0;
+  for (int p = thread_in_block(); p < centre.met() * centre.s.outputs; p += meet_threads) {
+    const int k = p % centre.s.outputs;
+    if (!centre.has(k)) continue;
+    const float product = steps[p], label = k == 0 ? 1.0f : 0.0f;
+    loss += softplus(k == 0 ? -product : product);
+    steps[p] = rate * (label - 1.0f / (1.0f + expf(-product)));
   }
+  return block_sum(loss, dynamic_shared<BlockScratch<float>>());  // whose barriers stand before the steps are read
 }
 
-/// Notes that entry `entry` of the batch has `row`: by integers, whose minimum and sum do not depend on the order.
-__device__ inline void claim(const Step& s, int table, int32_t row, int32_t entry) {
-  if (row < 0) return;
-  atomicMin(s.first + table * s.words + row, entry);
-  atomicAdd(s.times + table * s.words + row, 1);
-}
-
-/// A warp a centre: its products, and the steps that they make.
-__global__ void meet_kernel(Step s, index_t batch, const ErrorRecord* error) {
-  if (has_error(error)) return;
-  const int lane = lane_index();
-  const float rate = static_cast<float>(*s.learning_rate);
-  for (index_t j = static_cast<index_t>(blockIdx.x) * warps_a_block + warp_index(); j < s.most;
-       j += static_cast<index_t>(gridDim.x) * warps_a_block) {
-    const index_t position = batch + j * s.batches;
-    const int32_t *around = s.around + (batch * s.most + j) * s.contexts,
-                  *drawn = s.drawn + (batch * s.most + j) * s.outputs;
-    if (around[0] < 0) {
-      if (lane == 0 && position < s.positions && position % word2vec_loss_every == 0)
-        s.losses[position / word2vec_loss_every] = 0;
-      continue;
-    }
-    for (int a = lane; a < s.contexts; a += warp_size) claim(s, 0, around[a], static_cast<int32_t>(j * s.contexts + a));
-    for (int k = lane; k < s.outputs; k += warp_size) claim(s, 1, drawn[k], static_cast<int32_t>(j * s.outputs + k));
-    if (s.mean) mean_of(s, around, s.means + j * s.width);
-    float* steps = s.steps + j * s.met() * s.outputs;
-    float loss = 0;
-    for (int a = 0; a < s.met() && around[a] >= 0; ++a) {
-      const float* x = s.mean ? s.means + j * s.width : s.input + around[a] * s.width;
-      for (int k = 0; k < s.outputs; ++k) {
-        float sum = 0;
-        if (drawn[k] >= 0)
-          for (index_t i = lane; i < s.width; i += warp_size) sum = fmaf(x[i], s.output[drawn[k] * s.width + i], sum);
-        const float product = warp_sum(sum), label = k == 0 ? 1.0f : 0.0f;
-        if (drawn[k] >= 0) loss += softplus(k == 0 ? -product : product);
-        if (lane == 0) steps[a * s.outputs + k] = drawn[k] < 0 ? 0.0f : rate * (label - 1.0f / (1.0f + expf(-product)));
+/// What the centre says of each of its rows, by a warp each.
+template <int vector>
+__device__ void write_changes(const Centre& centre) {
+  const Step& s = centre.s;
+  const float* steps = centre.steps();
+  for (int e = warp_index(); e < s.entries(); e += meet_threads / warp_size) {
+    const int own = e - s.contexts;  // of the outputs
+    if (own < 0 ? e >= centre.found : !centre.has(own)) continue;
+    float* change = s.changes + (centre.index * s.entries() + e) * s.width;
+    for (index_t i = lane_index() * vector; i < s.width; i += warp_size * vector) {
+      Vector<float, vector> sum = {};
+      if (own < 0) {
+        for (int k = 0; k < s.outputs; ++k)
+          if (centre.has(k)) add_to(sum, steps[(s.mean ? 0 : e) * s.outputs + k], centre.y(k) + i);
+      } else {
+        for (int a = 0; a < centre.met(); ++a) add_to(sum, steps[a * s.outputs + own], centre.x(a) + i);
       }
+      store_vector(change + i, sum);
     }
-    if (lane == 0 && position % word2vec_loss_every == 0) s.losses[position / word2vec_loss_every] = loss;
   }
 }
 
-/// An entry of the batch: a row that a centre meets. The entries of the input table come first.
-struct Entry {
-  int table;
-  index_t index;
-  int32_t row;
-  const int32_t* rows;  ///< the batch's entries of the same table
-  index_t count;
+/// A block a centre. Nobody changes the tables meanwhile, so its rows stay in the block's cache.
+template <int vector>
+__global__ void __launch_bounds__(meet_threads) meet_kernel(Step s, index_t batch, const ErrorRecord* error) {
+  if (has_error(error)) return;
+  const float rate = static_cast<float>(*s.learning_rate);
+  for (index_t j = blockIdx.x; j < s.most; j += gridDim.x) {
+    const Centre centre(s, batch, j);
+    const index_t position = batch + j * s.batches;
+    float loss = 0;
+    if (centre.found > 0) {
+      if (s.mean) take_mean<vector>(centre);
+      multiply<vector>(centre);
+      loss = judge(centre, rate);
+      write_changes<vector>(centre);
+    }
+    if (thread_in_block() == 0 && position < s.positions && position % word2vec_loss_every == 0)
+      s.losses[position / word2vec_loss_every] = loss;
+  }
+}
 
-  __device__ Entry(const Step& s, index_t batch, index_t number) : table(number >= s.most * s.contexts) {
-    index = table ? number - s.most * s.contexts : number;
-    count = s.most * (table ? s.outputs : s.contexts);
-    rows = table ? s.drawn + batch * count : s.around + batch * count;
-    row = rows[index];
-  }
-  /// Whether it is the first with its row: it moves it for all of them.
-  __device__ bool leads(const Step& s) const {
-    return row >= 0 && volatile_load(s.first + table * s.words + row) == static_cast<int32_t>(index);
-  }
+/// A batch's entries in the order of their rows; those of one row in the order of the centres.
+struct Sorted {
+  const uint32_t *keys, *places;  ///< places among all entries of the group
+  index_t count;
+  uint32_t first_place;
+
+  __device__ bool is_first(index_t i) const { return i == 0 || keys[i - 1] != keys[i]; }
 };
 
-/// Adds what one entry says of `columns` of its row.
-__device__ inline void add_entry(const Step& s, index_t batch, const Entry& entry, index_t at, float share,
-                                 index_t begin, float (&sums)[per_lane]) {
-  const int each = entry.table ? s.outputs : s.contexts;
-  const index_t j = at / each;
-  const int own = static_cast<int>(at % each), lane = lane_index();
-  const float* steps = s.steps + j * s.met() * s.outputs;
-  const int32_t *around = s.around + (batch * s.most + j) * s.contexts,
-                *drawn = s.drawn + (batch * s.most + j) * s.outputs;
-  float joined[per_lane] = {};
-  const int others = entry.table ? s.met() : s.outputs;
-  for (int other = 0; other < others; ++other) {
-    const int32_t row = entry.table ? around[other] : drawn[other];
-    if (row < 0) continue;
-    const float step = entry.table ? steps[other * s.outputs + own] : steps[(s.mean ? 0 : own) * s.outputs + other];
-    const float* from = !entry.table ? s.output + row * s.width
-                        : s.mean     ? s.means + j * s.width
-                                     : s.input + row * s.width;
-    for (int i = 0; i < per_lane; ++i) {
-      const index_t column = begin + lane + i * warp_size;
-      if (column >= s.width) continue;
-      if (s.mean && !entry.table)
-        joined[i] = fmaf(step, from[column], joined[i]);
-      else
-        sums[i] = fmaf(share * step, from[column], sums[i]);
-    }
-  }
-  if (s.mean && !entry.table)
-    for (int i = 0; i < per_lane; ++i) sums[i] = fmaf(share, joined[i], sums[i]);
-}
-
-/// A warp an entry and 128 columns. The first entry of each row looks through those behind it, 32 at a time, and adds
-/// what belongs to its row in their order, from tables that nobody changes meanwhile. No atomics, no sorting.
-__global__ void move_kernel(Step s, index_t batch, const ErrorRecord* error) {
+/// A warp an entry and 32 * vector columns: the first entry of each row moves it for all that have it.
+template <int vector>
+__global__ void move_kernel(Step s, index_t batch, Sorted entries, const ErrorRecord* error) {
   if (has_error(error)) return;
+  constexpr index_t columns = warp_size * vector;
   const int lane = lane_index();
-  const index_t entries = s.most * (s.contexts + s.outputs), pieces = (s.width + columns_a_warp - 1) / columns_a_warp;
-  for (index_t task = static_cast<index_t>(blockIdx.x) * warps_a_block + warp_index(); task < entries * pieces;
-       task += static_cast<index_t>(gridDim.x) * warps_a_block) {
-    const index_t number = task / pieces, begin = task % pieces * columns_a_warp;
-    const Entry entry(s, batch, number);
-    if (!entry.leads(s)) continue;
-    const int times = s.times[entry.table * s.words + entry.row];
+  const index_t pieces = (s.width + columns - 1) / columns, warps = threads / warp_size;
+  for (index_t task = blockIdx.x * warps + warp_index(); task < entries.count * pieces; task += gridDim.x * warps) {
+    const index_t begin = task / pieces, column = task % pieces * columns + lane * vector;
+    const uint32_t key = entries.keys[begin];
+    const index_t row = static_cast<index_t>(key) - s.first_key(batch);
+    if (row >= 2 * s.words || !entries.is_first(begin)) continue;
+    Vector<float, vector> sum = {};
+    index_t times = 0;
+    for (int found = warp_size; found == warp_size; times += found) {
+      const index_t i = begin + times + lane;
+      const bool same = i < entries.count && entries.keys[i] == key;
+      const uint32_t place = same ? entries.places[i] - entries.first_place : 0;
+      found = __popc(__ballot_sync(full_mask, same));
+#pragma unroll 4
+      for (int k = 0; k < found; ++k) {
+        const index_t from = shuffle(place, k);
+        add_to(sum, 1.0f, s.changes + from * s.width + (column < s.width ? column : 0));
+      }
+    }
+    if (column >= s.width) continue;
     const float share = s.crowd < static_cast<float>(times) ? s.crowd / static_cast<float>(times) : 1.0f;
-    const float* row = (entry.table ? s.output : s.input) + entry.row * s.width;
-    float sums[per_lane] = {};
-    for (int i = 0; i < per_lane; ++i)
-      if (begin + lane + i * warp_size < s.width) sums[i] = row[begin + lane + i * warp_size];
-    int met = 0;
-    for (index_t at = entry.index; met < times; at += warp_size) {
-      const bool same = at + lane < entry.count && entry.rows[at + lane] == entry.row;
-      for (unsigned found = __ballot_sync(full_mask, same); found; found &= found - 1, ++met)
-        add_entry(s, batch, entry, at + __ffs(static_cast<int>(found)) - 1, share, begin, sums);
-    }
-    for (int i = 0; i < per_lane; ++i)
-      if (begin + lane + i * warp_size < s.width) s.moved[number * s.width + begin + lane + i * warp_size] = sums[i];
+    float* to = (row < s.words ? s.input + row * s.width : s.output + (row - s.words) * s.width) + column;
+    Vector<float, vector> moved = load_vector<vector>(to);
+#pragma unroll
+    for (int i = 0; i < vector; ++i) moved[i] = fmaf(share, sum[i], moved[i]);
+    store_vector(to, moved);
   }
 }
 
-/// A warp an entry: the moved rows go to their tables, and what the batch noted of them is forgotten.
-__global__ void settle_kernel(Step s, index_t batch, const ErrorRecord* error) {
-  if (has_error(error)) return;
-  const int lane = lane_index();
-  for (index_t number = static_cast<index_t>(blockIdx.x) * warps_a_block + warp_index();
-       number < s.most * (s.contexts + s.outputs); number += static_cast<index_t>(gridDim.x) * warps_a_block) {
-    const Entry entry(s, batch, number);
-    const bool leads = entry.leads(s);
-    __syncwarp();
-    if (!leads) continue;
-    float* row = (entry.table ? s.output : s.input) + entry.row * s.width;
-    for (index_t i = lane; i < s.width; i += warp_size) row[i] = s.moved[number * s.width + i];
-    if (lane == 0) {
-      if (s.table && entry.table == 0) s.touched[entry.row] = static_cast<int32_t>(batch + 1);
-      volatile_store(s.first + entry.table * s.words + entry.row, nobody);
-      s.times[entry.table * s.words + entry.row] = 0;
-    }
-  }
-}
-
-__global__ void clear_kernel(Step s) {
-  for (index_t i : grid_stride(2 * s.words)) {
-    s.first[i] = nobody;
-    s.times[i] = 0;
-    if (s.table && i < s.words) s.touched[i] = 0;
-  }
-}
-
-/// A thread a word's number: the mean of its rows'.
-__global__ void make_words_kernel(Step s) {
-  for (index_t i : grid_stride(s.words * s.width)) {
-    const index_t word = i / s.width, column = i % s.width;
+/// A warp an entry: the first of each word makes it, the mean of its rows.
+__global__ void make_words_kernel(Step s, index_t batch, Sorted entries) {
+  const index_t warps = threads / warp_size;
+  for (index_t i = blockIdx.x * warps + warp_index(); i < entries.count; i += gridDim.x * warps) {
+    const index_t word = static_cast<index_t>(entries.keys[i]) - s.first_key(batch);
+    if (word >= s.words || !entries.is_first(i)) continue;
     const int32_t begin = s.starts[word], end = s.starts[word + 1];
     const float each = 1.0f / static_cast<float>(end - begin);
-    float mean = 0;
-    for (int32_t part = begin; part < end; ++part) mean = fmaf(each, s.table[s.parts[part] * s.width + column], mean);
-    s.input[i] = s.before[i] = mean;
+    for (index_t column = lane_index(); column < s.width; column += warp_size) {
+      float mean = 0;
+      for (int32_t part = begin; part < end; ++part) mean = fmaf(each, s.table[s.parts[part] * s.width + column], mean);
+      s.input[word * s.width + column] = s.before[word * s.width + column] = mean;
+    }
+    if (lane_index() == 0) s.touched[word] = static_cast<int32_t>(batch + 1);
   }
 }
 
@@ -268,8 +284,8 @@ __global__ void make_words_kernel(Step s) {
 __global__ void share_out_kernel(Step s, index_t batch, const ErrorRecord* error) {
   if (has_error(error)) return;
   const int lane = lane_index();
-  for (index_t row = static_cast<index_t>(blockIdx.x) * warps_a_block + warp_index(); row < s.rows;
-       row += static_cast<index_t>(gridDim.x) * warps_a_block) {
+  const index_t warps = threads / warp_size;
+  for (index_t row = blockIdx.x * warps + warp_index(); row < s.rows; row += gridDim.x * warps) {
     const int32_t begin = s.user_starts[row], end = s.user_starts[row + 1];
     int met = 0;
     for (int32_t at = begin; at < end; ++at) met += s.touched[s.users[at]] == batch + 1;
@@ -288,75 +304,116 @@ __global__ void share_out_kernel(Step s, index_t batch, const ErrorRecord* error
 
 unsigned blocks_of_warps(index_t warps) { return blocks_for(warps * warp_size, threads); }
 
+/// What a call needs beside its tables: memory of their own for each, so that the emulator's guard bytes stand behind.
+struct Memory {
+  Tensor reach, keys, steps, means, changes, words, before, touched;
+
+  explicit Memory(const Word2VecCall& call, index_t most, index_t entries, index_t steps_a_centre) {
+    const index_t width = call.input.size(1);
+    const auto integers = [&](index_t count) { return Tensor::empty({count}, {i32, call.input.device()}); };
+    const auto floats = [&](index_t count) { return Tensor::empty({count}, call.input.options()); };
+    reach = integers(call.text.numel());
+    keys = integers(call.batches() * most * entries);
+    steps = floats(most * steps_a_centre);
+    means = floats(call.options.model == WordModel::cbow ? most * width : 0);
+    changes = floats(most * entries * width);
+    if (!call.parts.defined()) return;
+    words = floats(call.words() * width);
+    before = floats(call.words() * width);
+    touched = integers(call.words());
+  }
+};
+
+Step step_of(const Word2VecCall& call) {
+  const index_t batches = call.batches();
+  const int window = static_cast<int>(call.options.window);
+  return {.input = call.input.data<float>(),
+          .output = call.output.data<float>(),
+          .text = call.text.data<int32_t>(),
+          .keep = call.sampler.keep.data<float>(),
+          .accept = call.sampler.accept.data<float>(),
+          .alias = call.sampler.alias.data<int32_t>(),
+          .learning_rate = call.learning_rate.data<double>(),
+          .losses = call.losses.data<float>(),
+          .positions = call.text.numel(),
+          .words = call.words(),
+          .width = call.input.size(1),
+          .batches = batches,
+          .most = (call.text.numel() + batches - 1) / batches,
+          .window = window,
+          .contexts = 2 * window,
+          .outputs = static_cast<int>(call.options.negative) + 1,
+          .mean = call.options.model == WordModel::cbow,
+          .crowd = static_cast<float>(call.options.crowd),
+          .key = call.key,
+          .group = std::clamp(most_keys / (2 * call.words() + 1), int64_t{1}, batches)};
+}
+
+void use(Step& s, const Memory& memory) {
+  s.reach = memory.reach.data<int32_t>();
+  s.keys = memory.keys.data<int32_t>();
+  s.steps = memory.steps.data<float>();
+  s.means = memory.means.data<float>();
+  s.changes = memory.changes.data<float>();
+}
+
+/// The tables become those of words that are made of parts.
+void use_parts(Step& s, const Word2VecCall& call, const Memory& memory) {
+  s.table = s.input;
+  s.input = memory.words.data<float>();
+  s.before = memory.before.data<float>();
+  s.starts = call.parts.starts.data<int32_t>();
+  s.parts = call.parts.rows.data<int32_t>();
+  s.user_starts = call.parts.user_starts.data<int32_t>();
+  s.users = call.parts.users.data<int32_t>();
+  s.touched = memory.touched.data<int32_t>();
+  s.rows = call.input.size(0);
+  fill_async(s.touched, 0, static_cast<size_t>(s.words) * sizeof(int32_t), current_stream());
+}
+
+template <int vector>
+void run_batch(const Step& s, index_t batch, const Sorted& entries) {
+  const Stream stream = current_stream();
+  const ErrorRecord* error = error_record();
+  if (s.table) launch(make_words_kernel, blocks_of_warps(entries.count), threads, 0, stream, s, batch, entries);
+  launch(meet_kernel<vector>, blocks_for(s.most, 1), meet_threads, sizeof(BlockScratch<float>), stream, s, batch,
+         error);
+  const index_t pieces = (s.width + warp_size * vector - 1) / (warp_size * vector);
+  launch(move_kernel<vector>, blocks_of_warps(entries.count * pieces), threads, 0, stream, s, batch, entries, error);
+  if (s.table) launch(share_out_kernel, blocks_of_warps(s.rows), threads, 0, stream, s, batch, error);
+}
+
+/// Batches whose entries are sorted together.
+void run_group(const Step& s, const Tensor& keys, index_t begin, index_t end) {
+  const index_t each = s.most * s.entries();
+  const SortedEntries sorted(keys.slice(0, begin * each, end * each), (end - begin) * s.keys_a_batch());
+  const auto words = [](const Tensor& numbers) { return reinterpret_cast<const uint32_t*>(numbers.data<int32_t>()); };
+  for (index_t batch = begin; batch < end; ++batch) {
+    const index_t first = (batch - begin) * each;
+    const Sorted entries{words(sorted.keys) + first, words(sorted.positions) + first, each,
+                         static_cast<uint32_t>(first)};
+    if (widest_vector<float>(s.width, s.input, s.output, s.changes) == wide<float>)
+      run_batch<wide<float>>(s, batch, entries);
+    else
+      run_batch<1>(s, batch, entries);
+  }
+}
+
 }  // namespace
 
-/// Three launches a batch, and two more where words are made of parts; `fast` changes nothing here, where the
-/// deterministic step keeps the device busy.
+/// `fast` changes nothing here, where the deterministic step keeps the device busy.
 void word2vec(const Word2VecCall& call) {
-  const index_t positions = call.text.numel(), words = call.words(), width = call.input.size(1);
-  const bool made = call.parts.defined();
-  const index_t batches = call.batches(), most = (positions + batches - 1) / batches, centres = batches * most;
-  const bool mean = call.options.model == WordModel::cbow;
-  const int window = static_cast<int>(call.options.window), contexts = 2 * window;
-  const int outputs = static_cast<int>(call.options.negative) + 1;
-  const index_t entries = most * (contexts + outputs), met = mean ? 1 : contexts;
-  // Memory of their own for each, so that the emulator's guard bytes stand behind each.
-  const auto integers = [&](index_t count) { return Tensor::empty({count}, {i32, call.input.device()}); };
-  const auto floats = [&](index_t count) { return Tensor::empty({count}, call.input.options()); };
-  const Tensor reach = integers(positions), around = integers(centres * contexts), drawn = integers(centres * outputs);
-  const Tensor first = integers(2 * words), times = integers(2 * words), touched = integers(made ? words : 0);
-  const Tensor steps = floats(most * met * outputs), means = floats(mean ? most * width : 0);
-  const Tensor moved = floats(entries * width);
-  const Tensor made_words = floats(made ? words * width : 0), before = floats(made ? words * width : 0);
-  const auto part = [&](const Tensor& numbers) { return made ? numbers.data<int32_t>() : nullptr; };
-  const Step s{made ? made_words.data<float>() : call.input.data<float>(),
-               call.output.data<float>(),
-               call.text.data<int32_t>(),
-               call.sampler.keep.data<float>(),
-               call.sampler.accept.data<float>(),
-               call.sampler.alias.data<int32_t>(),
-               call.learning_rate.data<double>(),
-               call.losses.data<float>(),
-               positions,
-               words,
-               width,
-               batches,
-               most,
-               window,
-               contexts,
-               outputs,
-               mean,
-               static_cast<float>(call.options.crowd),
-               call.key,
-               reach.data<int32_t>(),
-               around.data<int32_t>(),
-               drawn.data<int32_t>(),
-               steps.data<float>(),
-               means.data<float>(),
-               moved.data<float>(),
-               first.data<int32_t>(),
-               times.data<int32_t>(),
-               made ? call.input.data<float>() : nullptr,
-               made ? before.data<float>() : nullptr,
-               part(call.parts.starts),
-               part(call.parts.rows),
-               part(call.parts.user_starts),
-               part(call.parts.users),
-               touched.data<int32_t>(),
-               call.input.size(0)};
+  require(call.words() < int64_t{1} << 30, "word2vec", "on CUDA a table has at most 2^30 words, got {}", call.words());
+  Step s = step_of(call);
+  const Memory memory(call, s.most, s.entries(), int64_t{s.met()} * s.outputs);
+  use(s, memory);
+  if (call.parts.defined()) use_parts(s, call, memory);
   const Stream stream = current_stream();
-  launch(clear_kernel, blocks_for(2 * words, threads), threads, 0, stream, s);
-  launch(draw_kernel, blocks_for(positions, threads), threads, 0, stream, s,
+  launch(draw_kernel, blocks_for(s.positions, threads), threads, 0, stream, s,
          error_reporter("word2vec", call.text.shape(), stream, no_row_message));
-  launch(window_kernel, blocks_for(centres, threads), threads, 0, stream, s);
-  const index_t pieces = (width + columns_a_warp - 1) / columns_a_warp;
-  for (index_t batch = 0; batch < batches; ++batch) {
-    if (made) launch(make_words_kernel, blocks_for(words * width, threads), threads, 0, stream, s);
-    launch(meet_kernel, blocks_of_warps(most), threads, 0, stream, s, batch, error_record());
-    launch(move_kernel, blocks_of_warps(entries * pieces), threads, 0, stream, s, batch, error_record());
-    launch(settle_kernel, blocks_of_warps(entries), threads, 0, stream, s, batch, error_record());
-    if (made) launch(share_out_kernel, blocks_of_warps(s.rows), threads, 0, stream, s, batch, error_record());
-  }
+  launch(window_kernel, blocks_for(s.batches * s.most, threads), threads, 0, stream, s);
+  for (index_t begin = 0; begin < s.batches; begin += s.group)
+    run_group(s, memory.keys, begin, std::min(begin + s.group, s.batches));
 }
 
 }  // namespace percale::cuda

@@ -285,7 +285,8 @@ const Specs word2vec_specs = {
     spec("skip_gram, long window", {.window = 7, .negative = 8, .batch = 12},
          {{9, 3, 24}, {400, 3, 208}, {500, 128, 700}}),
     spec("cbow", {.model = WordModel::cbow, .window = 3, .negative = 4, .batch = 16, .crowd = 3},
-         {{7, 5, 30}, {1, 1, 1}, {5, 130, 20}, {300, 100, 500}}),
+         {{7, 5, 30}, {1, 1, 1}, {5, 130, 20}, {300, 100, 500}, {600'000, 1, 40}}),  // the last: more rows than one
+                                                                                     // sort takes
     parts_spec("skip_gram of parts", {.window = 3, .negative = 3, .batch = 16, .crowd = 3},
                {{9, 5, 7, 40, 3}, {1, 1, 1, 1, 1}, {40, 130, 12, 40, 20}, {2, 3, 9, 60, 2}, {90, 70, 60, 150, 7}}),
     parts_spec("cbow of parts", {.model = WordModel::cbow, .window = 3, .negative = 3, .batch = 16, .crowd = 3},
