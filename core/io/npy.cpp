@@ -5,6 +5,8 @@
 #include <cstring>
 #include <optional>
 
+#include "tensor_bytes.h"
+
 namespace percale::io {
 namespace {
 
@@ -127,18 +129,6 @@ class HeaderReader {
   std::string_view rest_;
 };
 
-uint64_t bytes_of(const std::string& file, DType dtype, const Shape& shape) {
-  auto bytes = static_cast<int64_t>(size_of(dtype));
-  bool empty = false, overflow = false;
-  for (int64_t extent : shape) {
-    empty |= extent == 0;
-    overflow |=
-        __builtin_mul_overflow(bytes, std::max<int64_t>(extent, 1), &bytes);  // the strides must not overflow either
-  }
-  require(!overflow, "npy", "{}: a tensor of shape {} is too large", file, shape);
-  return empty ? 0 : static_cast<uint64_t>(bytes);
-}
-
 /// Where the data begins, and the header's text.
 std::pair<uint64_t, std::string> read_preamble(const Source& source) {
   const std::string& file = source.name();
@@ -171,15 +161,17 @@ Tensor load_npy(const Source& source) {
   const auto [begin, text_of_header] = read_preamble(source);
   Header header = HeaderReader(source.name(), text_of_header).read();
   Shape shape = *header.shape;
-  const uint64_t bytes = bytes_of(source.name(), *header.dtype, shape), found = source.size() - begin;
-  require(bytes == found, "npy", "{}: expected {} bytes of data for {} of shape {}, found {}", source.name(), bytes,
+  const auto bytes = tensor_bytes(*header.dtype, shape);
+  require(bytes.has_value(), "npy", "{}: a tensor of shape {} is too large", source.name(), shape);
+  const uint64_t found = source.size() - begin;
+  require(*bytes == found, "npy", "{}: expected {} bytes of data for {} of shape {}, found {}", source.name(), *bytes,
           *header.dtype, shape, found);
   Shape reversed;  // Fortran's order is C's for the dimensions read backwards
   for (int dim = shape.rank(); dim-- > 0;) reversed.push_back(dim);
   Shape stored = shape;
   if (*header.fortran_order) std::reverse(stored.begin(), stored.end());
   Tensor tensor = Tensor::empty(stored, {*header.dtype, cpu_device});
-  source.read_at(begin, tensor.data(), bytes);
+  source.read_at(begin, tensor.data(), *bytes);
   if (tensor.dtype() == boolean) {
     const auto* values = static_cast<const uint8_t*>(tensor.data());
     for (int64_t i = 0; i < tensor.numel(); ++i)

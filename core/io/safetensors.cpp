@@ -6,6 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "tensor_bytes.h"
+
 namespace percale::io {
 namespace {
 
@@ -232,15 +234,9 @@ void refuse_duplicates(const std::string& file, const Items& items, Key key) {
 }
 
 uint64_t bytes_of(const std::string& file, const Entry& entry) {
-  auto bytes = static_cast<int64_t>(size_of(*entry.dtype));
-  bool empty = false, overflow = false;
-  for (int64_t extent : *entry.shape) {
-    empty |= extent == 0;
-    overflow |=
-        __builtin_mul_overflow(bytes, std::max<int64_t>(extent, 1), &bytes);  // the strides must not overflow either
-  }
-  if (overflow) refuse(file, "shape of {}: {} is too large", {shown(entry.name), text(*entry.shape)});
-  return empty ? 0 : static_cast<uint64_t>(bytes);
+  const auto bytes = tensor_bytes(*entry.dtype, *entry.shape);
+  if (!bytes) refuse(file, "shape of {}: {} is too large", {shown(entry.name), text(*entry.shape)});
+  return *bytes;
 }
 
 /// The bytes of the tensors must follow one another without holes to the end of the file.
