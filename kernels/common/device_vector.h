@@ -32,6 +32,15 @@ int widest_vector(int64_t extent, const Addresses*... addresses) {
   return count;
 }
 
+/// Calls `body.operator()<vector>()` with `wide` elements if that fits every address and divides `extent`, else with 1.
+template <class T, class Body, class... Addresses>
+void with_vector(int64_t extent, Body body, const Addresses*... addresses) {
+  if (widest_vector<T>(extent, addresses...) == wide<T>)
+    body.template operator()<wide<T>>();
+  else
+    body.template operator()<1>();
+}
+
 template <int count, class T>
 __device__ Vector<T, count> load_vector(const T* address) {
   return *reinterpret_cast<const Vector<T, count>*>(address);

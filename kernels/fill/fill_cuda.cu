@@ -62,15 +62,6 @@ __global__ void add_into_strided_kernel(StridedLayout<2> layout, T* target, cons
   }
 }
 
-/// Calls `body.operator()<vector>()` with 16 bytes' worth of elements if that fits every address, else with 1.
-template <class T, class Body, class... Addresses>
-void with_vector(int64_t count, Body body, const Addresses*... addresses) {
-  if (widest_vector<T>(count, addresses...) == wide<T>)
-    body.template operator()<wide<T>>();
-  else
-    body.template operator()<1>();
-}
-
 }  // namespace
 
 void fill(const Tensor& target, double value) {

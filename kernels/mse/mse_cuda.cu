@@ -37,15 +37,6 @@ __global__ void slopes_kernel(const A* gradient, const A* input, const A* target
   }
 }
 
-/// Calls `body.operator()<vector>()` with 16 bytes' worth of elements if that fits every address, else with 1.
-template <class A, class Body, class... Addresses>
-void with_vector(int64_t count, Body body, const Addresses*... addresses) {
-  if (widest_vector<A>(count, addresses...) == wide<A>)
-    body.template operator()<wide<A>>();
-  else
-    body.template operator()<1>();
-}
-
 template <class A>
 void squared_error_as(const Tensor& input, const Tensor& target, const Tensor& loss, bool each, double divisor) {
   const A *a = input.data<A>(), *b = target.data<A>();

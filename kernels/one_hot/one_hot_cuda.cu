@@ -30,14 +30,13 @@ void one_hot(const Tensor& index, const Tensor& rows) {
     const ErrorReporter reporter = error_reporter("one_hot", index.shape(), current_stream(), class_message);
     visit(rows.dtype(), [&]<class T>() {
       T* to = rows.data<T>();
-      auto start = [&]<int vector>() {
-        launch(one_hot_kernel<vector, T, Index>, blocks_for(count * classes / vector, threads), threads, 0,
-               current_stream(), index.data<Index>(), to, count, classes, reporter);
-      };
-      if (widest_vector<T>(classes, to) == wide<T>)
-        start.template operator()<wide<T>>();
-      else
-        start.template operator()<1>();
+      with_vector<T>(
+          classes,
+          [&]<int vector>() {
+            launch(one_hot_kernel<vector, T, Index>, blocks_for(count * classes / vector, threads), threads, 0,
+                   current_stream(), index.data<Index>(), to, count, classes, reporter);
+          },
+          to);
     });
   });
 }
