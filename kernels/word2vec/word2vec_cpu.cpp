@@ -14,10 +14,9 @@
 #define PERCALE_WORD2VEC_CPU_ONCE
 namespace percale::cpu {
 
-/// Columns that a thread works on at a time, from a batch's gathering to its update: no other thread touches them, so
-/// they stay in its cache. A divisor of every width would be better still; 64 are four cache lines.
-inline constexpr int64_t piece_columns = 64;
-inline constexpr int most_rows = 2000 + 1001;  // of one centre: the windows' and the noise's limit
+inline constexpr int64_t sum_columns = 64;         // products are sums of sums over so many columns
+inline constexpr int64_t most_moved_columns = 80;  // that a thread moves at a time, and nobody else meanwhile
+inline constexpr int most_rows = 2000 + 1001;      // of one centre: the windows' and the noise's limit
 
 /// What one call works with. Tables are [words, width].
 struct StepMemory {
@@ -28,16 +27,19 @@ struct StepMemory {
   int64_t stride;  ///< products a centre, in whole vectors
   float rate;
   const int32_t *part_starts, *parts;  ///< of the words' rows, or null where word w is row w
+  int64_t piece;                       ///< columns that a thread moves at a time, in whole vectors
+  // Of the batch, for its update:
+  float* steps = nullptr;  ///< [centres, stride]
+  float* means = nullptr;  ///< CBOW: [centres, width]
+  float* made = nullptr;   ///< of words made of parts, their vectors: [slots, width]
 
   int met(int contexts) const { return mean ? 1 : contexts; }
 };
 
-/// One batch, and a piece of the columns: its rows as they stood when the batch began, and its part of the products.
-struct PieceMemory {
-  int64_t first, columns;
-  float *input, *output, *means, *products;
-  float* added;  ///< of words made of parts: what the batch adds to each slot's vector
-};
+/// Floats that `meet` needs a thread: products of some columns, and copies of them.
+inline int64_t meeting_room(const StepMemory& step) {
+  return step.stride + (step.most_contexts + step.outputs) * sum_columns;
+}
 
 inline float softplus(float x) { return std::max(x, 0.0f) + std::log1p(std::exp(-std::abs(x))); }
 
@@ -55,44 +57,47 @@ inline float loss_of(const float* products, int xs, int ys, const int32_t* drawn
 
 HWY_BEFORE_NAMESPACE();
 namespace percale::cpu::HWY_NAMESPACE {
+/// Asks for a row, or a piece of one, that is needed soon: a batch's rows lie anywhere in tables larger than the
+/// caches.
+inline void fetch(const float* row, int64_t columns) {
+  for (int64_t i = 0; i < columns; i += 16) __builtin_prefetch(row + i);
+  __builtin_prefetch(row + columns - 1);
+}
 
 /// The mean of a word's rows.
-inline void mean_of_parts(const StepMemory& step, int32_t word, const float* table, int64_t columns, float* to) {
+inline void mean_of_parts(const StepMemory& step, int32_t word, float* to) {
   constexpr int32_t at_once = 16;
   const int32_t begin = step.part_starts[word], end = step.part_starts[word + 1];
   const float *rows[at_once], each = 1.0f / static_cast<float>(end - begin);
   float weights[at_once];
   std::fill_n(weights, at_once, each);
-  std::fill_n(to, columns, 0.0f);
+  std::fill_n(to, step.width, 0.0f);
   for (int32_t first = begin; first < end; first += at_once) {
     const int32_t count = std::min(at_once, end - first);
-    for (int32_t i = 0; i < count; ++i) rows[i] = table + step.parts[first + i] * step.width;
-    add_rows(to, columns, rows, weights, count);
+    for (int32_t i = 0; i < count; ++i) rows[i] = step.input + step.parts[first + i] * step.width;
+    add_rows(to, step.width, rows, weights, count);
   }
 }
 
-inline void make_rows(const StepMemory& step, const BatchRows& rows, const float* table, int64_t columns, float* to) {
-  for (int slot = 0; slot < rows.count; ++slot, to += piece_columns) {
-    mean_of_parts(step, rows.rows[slot], table, columns, to);
-    if (columns < piece_columns) std::fill(to + columns, to + piece_columns, 0.0f);
+/// The vectors of some of a batch's words made of parts.
+void make(const StepMemory& step, const Batch& batch, int64_t begin, int64_t end) {
+  for (int64_t slot = begin; slot < end; ++slot) {
+    if (slot + 1 < end) {
+      const int32_t next = batch.input_rows.rows[slot + 1];
+      for (int32_t part = step.part_starts[next]; part < step.part_starts[next + 1]; ++part)
+        fetch(step.input + step.parts[part] * step.width, step.width);
+    }
+    mean_of_parts(step, batch.input_rows.rows[slot], step.made + slot * step.width);
   }
 }
 
-/// What the batch adds to its words' vectors goes to their rows, in the order of the slots.
-inline void share_out(const StepMemory& step, const Batch& batch, const PieceMemory& piece) {
-  const float *share = batch.part_shares.data(), *added = piece.added;
-  for (int slot = 0; slot < batch.input_rows.count; ++slot, added += piece_columns) {
-    const int32_t word = batch.input_rows.rows[slot];
-    for (int32_t part = step.part_starts[word]; part < step.part_starts[word + 1]; ++part, ++share)
-      add_rows(step.input + piece.first + step.parts[part] * step.width, piece.columns, &added, share, 1);
-  }
+/// The vector of a slot as it stands until the batch moves it.
+inline const float* input_row(const StepMemory& step, const Batch& batch, int32_t slot) {
+  return step.parts ? step.made + slot * step.width : step.input + batch.input_rows.rows[slot] * step.width;
 }
 
-inline void copy_rows(const BatchRows& rows, const float* table, int64_t width, int64_t columns, float* to) {
-  for (int slot = 0; slot < rows.count; ++slot, to += piece_columns) {
-    std::memcpy(to, table + rows.rows[slot] * width, static_cast<size_t>(columns) * sizeof(float));
-    if (columns < piece_columns) std::fill(to + columns, to + piece_columns, 0.0f);
-  }
+inline float* output_row(const StepMemory& step, const Batch& batch, int32_t slot) {
+  return step.output + batch.output_rows.rows[slot] * step.width;
 }
 
 inline void mean_row(const float* const* rows, int count, int64_t columns, float* mean) {
@@ -101,38 +106,53 @@ inline void mean_row(const float* const* rows, int count, int64_t columns, float
   for (int a = 0; a < count; ++a) add_rows(mean, columns, rows + a, &weight, 1);
 }
 
-/// Gathers a batch's rows, and multiplies each centre's.
-void meet(const StepMemory& step, const Batch& batch, const PieceMemory& piece) {
-  if (step.parts)
-    make_rows(step, batch.input_rows, step.input + piece.first, piece.columns, piece.input);
-  else
-    copy_rows(batch.input_rows, step.input + piece.first, step.width, piece.columns, piece.input);
-  copy_rows(batch.output_rows, step.output + piece.first, step.width, piece.columns, piece.output);
-  const float *x[most_rows], *y[most_rows];
-  for (int j = 0; j < batch.centres; ++j) {
-    const int contexts = batch.contexts[j];
-    for (int a = 0; a < contexts; ++a) x[a] = piece.input + batch.context[j * step.most_contexts + a] * piece_columns;
-    for (int k = 0; k < step.outputs; ++k) y[k] = piece.output + batch.output[j * step.outputs + k] * piece_columns;
-    if (step.mean) {
-      mean_row(x, contexts, piece_columns, piece.means + j * piece_columns);
-      x[0] = piece.means + j * piece_columns;
-    }
-    all_dots(x, step.met(contexts), y, step.outputs, piece_columns, piece.products + j * step.stride);
+/// Points to copies of the rows' columns, filled up with zeros.
+inline void copy_columns(const float** rows, int count, int64_t columns, float* to) {
+  for (int i = 0; i < count; ++i, to += sum_columns) {
+    std::copy_n(rows[i], columns, to);
+    std::fill(to + columns, to + sum_columns, 0.0f);
+    rows[i] = to;
   }
 }
 
-/// The pieces' products become one, in their order, and then steps.
-void judge(const StepMemory& step, const Batch& batch, const Windows& windows, const float* const* products,
-           int64_t pieces, float* steps, int64_t begin, int64_t end) {
-  for (int64_t j = begin; j < end; ++j) {
-    float* sums = steps + j * step.stride;
-    const int met = step.met(batch.contexts[j]);
-    const float one = 1;
-    std::copy_n(products[0] + j * step.stride, step.stride, sums);
-    for (int64_t piece = 1; piece < pieces; ++piece) {
-      const float* more = products[piece] + j * step.stride;
-      add_rows(sums, int64_t{met} * step.outputs, &more, &one, 1);
+/// sums[a * ys + k] = x_rows[a] . y_rows[k]: a sum for every 64 columns, which then become one in their order. Rows
+/// that begin within a cache line are copied to where they begin with one. `room` holds meeting_room floats.
+inline void multiply(const StepMemory& step, const float* const* x_rows, int xs, const float* const* y_rows,
+                     float* sums, float* room) {
+  const int ys = step.outputs;
+  const float *x[most_rows], *y[most_rows], *const products = room, one = 1;
+  for (int64_t first = 0; first < step.width; first += sum_columns) {
+    const int64_t columns = std::min(sum_columns, step.width - first);
+    for (int a = 0; a < xs; ++a) x[a] = x_rows[a] + first;
+    for (int k = 0; k < ys; ++k) y[k] = y_rows[k] + first;
+    if (columns < sum_columns || step.width % 16 != 0) {
+      copy_columns(x, xs, columns, room + step.stride);
+      copy_columns(y, ys, columns, room + step.stride + xs * sum_columns);
     }
+    all_dots(x, xs, y, ys, sum_columns, first ? room : sums);
+    if (first) add_rows(sums, int64_t{xs} * ys, &products, &one, 1);
+  }
+}
+
+/// Multiplies the rows of some centres, and makes steps of the products.
+void meet(const StepMemory& step, const Batch& batch, const Windows& windows, float* room, int64_t begin, int64_t end) {
+  const float *x[most_rows], *y[most_rows];
+  for (int64_t j = begin; j < end; ++j) {
+    const int32_t *context = batch.context + j * step.most_contexts, *output = batch.output + j * step.outputs;
+    if (j + 1 < end) {
+      for (int a = 0; a < batch.contexts[j + 1]; ++a)
+        fetch(input_row(step, batch, context[step.most_contexts + a]), step.width);
+      for (int k = 0; k < step.outputs; ++k) fetch(output_row(step, batch, output[step.outputs + k]), step.width);
+    }
+    const int contexts = batch.contexts[j], met = step.met(contexts);
+    for (int a = 0; a < contexts; ++a) x[a] = input_row(step, batch, context[a]);
+    for (int k = 0; k < step.outputs; ++k) y[k] = output_row(step, batch, output[k]);
+    if (step.mean) {
+      mean_row(x, contexts, step.width, step.means + j * step.width);
+      x[0] = step.means + j * step.width;
+    }
+    float* sums = step.steps + j * step.stride;
+    multiply(step, x, met, y, sums, room);
     const int64_t position = batch.positions[j];
     const int32_t* drawn = windows.drawn(position);
     if (position % word2vec_loss_every == 0)
@@ -141,41 +161,92 @@ void judge(const StepMemory& step, const Batch& batch, const Windows& windows, c
   }
 }
 
-/// Moves a batch's rows, centre by centre, by what the gathered rows and the steps say.
-void move(const StepMemory& step, const Batch& batch, const PieceMemory& piece, const float* steps) {
-  const float *x[most_rows], *y[most_rows];
+/// Moves columns `first` and on of a batch's rows of the input table, or of `added` where words are made of parts. The
+/// output table stands still meanwhile.
+inline void move_inputs(const StepMemory& step, const Batch& batch, int64_t first, int64_t columns, float* added) {
+  const float* y[most_rows];
   float weights[most_rows];
-  HWY_ALIGN float joined[piece_columns];
-  float *input = step.input + piece.first, *output = step.output + piece.first;
-  if (step.parts) std::fill_n(piece.added, batch.input_rows.count * piece_columns, 0.0f);
-  for (int j = 0; j < batch.centres; ++j, steps += step.stride) {
-    const int contexts = batch.contexts[j], met = step.met(contexts);
-    const int32_t *context = batch.context + j * step.most_contexts, *drawn = batch.output + j * step.outputs;
-    for (int a = 0; a < contexts; ++a) x[a] = piece.input + context[a] * piece_columns;
-    if (step.mean) x[0] = piece.means + j * piece_columns;
-    for (int k = 0; k < step.outputs; ++k) y[k] = piece.output + drawn[k] * piece_columns;
-    if (step.mean) {
-      std::fill_n(joined, piece_columns, 0.0f);
-      add_rows(joined, piece_columns, y, steps, step.outputs);
+  HWY_ALIGN float joined[most_moved_columns];
+  const auto row_of = [&](int32_t slot) {
+    return step.parts ? added + slot * step.piece : step.input + batch.input_rows.rows[slot] * step.width + first;
+  };
+  for (int64_t j = 0; j < batch.centres; ++j) {
+    const int32_t *context = batch.context + j * step.most_contexts, *output = batch.output + j * step.outputs;
+    if (j + 1 < batch.centres) {
+      for (int a = 0; a < batch.contexts[j + 1]; ++a) fetch(row_of(context[step.most_contexts + a]), columns);
+      for (int k = 0; k < step.outputs; ++k) fetch(output_row(step, batch, output[step.outputs + k]) + first, columns);
     }
-    for (int a = 0; a < contexts; ++a) {
-      float* row = step.parts ? piece.added + context[a] * piece_columns
-                              : input + batch.input_rows.rows[context[a]] * step.width;
-      const float share = batch.input_rows.share[context[a]];
-      const float* only = joined;
+    const float* steps = step.steps + j * step.stride;
+    for (int k = 0; k < step.outputs; ++k) y[k] = output_row(step, batch, output[k]) + first;
+    if (step.mean) {
+      std::fill_n(joined, columns, 0.0f);
+      add_rows(joined, columns, y, steps, step.outputs);
+    }
+    for (int a = 0; a < batch.contexts[j]; ++a) {
+      const float share = batch.input_rows.share[context[a]], *only = joined;
       for (int k = 0; k < step.outputs; ++k) weights[k] = share * steps[(step.mean ? 0 : a) * step.outputs + k];
       if (step.mean)
-        add_rows(row, piece.columns, &only, &share, 1);
+        add_rows(row_of(context[a]), columns, &only, &share, 1);
       else
-        add_rows(row, piece.columns, y, weights, step.outputs);
-    }
-    for (int k = 0; k < step.outputs; ++k) {
-      const float share = batch.output_rows.share[drawn[k]];
-      for (int a = 0; a < met; ++a) weights[a] = share * steps[a * step.outputs + k];
-      add_rows(output + batch.output_rows.rows[drawn[k]] * step.width, piece.columns, x, weights, met);
+        add_rows(row_of(context[a]), columns, y, weights, step.outputs);
     }
   }
-  if (step.parts) share_out(step, batch, piece);
+}
+
+/// Moves those of the output table; `before` has the columns of skip-gram's input rows as they stood.
+inline void move_outputs(const StepMemory& step, const Batch& batch, int64_t first, int64_t columns,
+                         const float* before) {
+  const float* x[most_rows];
+  float weights[most_rows];
+  for (int64_t j = 0; j < batch.centres; ++j) {
+    const int32_t *context = batch.context + j * step.most_contexts, *output = batch.output + j * step.outputs;
+    if (j + 1 < batch.centres)
+      for (int k = 0; k < step.outputs; ++k) fetch(output_row(step, batch, output[step.outputs + k]) + first, columns);
+    const int met = step.met(batch.contexts[j]);
+    for (int a = 0; a < met; ++a)
+      x[a] = step.mean    ? step.means + j * step.width + first
+             : step.parts ? step.made + context[a] * step.width + first
+                          : before + context[a] * step.piece;
+    for (int k = 0; k < step.outputs; ++k) {
+      const float share = batch.output_rows.share[output[k]];
+      for (int a = 0; a < met; ++a) weights[a] = share * step.steps[j * step.stride + a * step.outputs + k];
+      add_rows(output_row(step, batch, output[k]) + first, columns, x, weights, met);
+    }
+  }
+}
+
+/// What the batch adds to its words' vectors goes to their rows, in the order of the slots.
+inline void share_out(const StepMemory& step, const Batch& batch, int64_t first, int64_t columns, const float* added) {
+  const float* share = batch.part_shares.data();
+  const auto row_of = [&](int32_t part) { return step.input + step.parts[part] * step.width + first; };
+  for (int slot = 0; slot < batch.input_rows.count; ++slot, added += step.piece) {
+    const int32_t word = batch.input_rows.rows[slot];
+    if (slot + 1 < batch.input_rows.count) {
+      const int32_t next = batch.input_rows.rows[slot + 1];
+      for (int32_t part = step.part_starts[next]; part < step.part_starts[next + 1]; ++part)
+        fetch(row_of(part), columns);
+    }
+    for (int32_t part = step.part_starts[word]; part < step.part_starts[word + 1]; ++part, ++share)
+      add_rows(row_of(part), columns, &added, share, 1);
+  }
+}
+
+/// Moves columns `first` and on of a batch's rows, centre by centre, by what the steps and the rows as they stood say.
+/// `room` holds those columns of each input slot.
+void move(const StepMemory& step, const Batch& batch, int64_t first, float* room) {
+  const int64_t columns = std::min(step.piece, step.width - first);
+  const BatchRows& inputs = batch.input_rows;
+  if (step.parts)
+    std::fill_n(room, inputs.count * step.piece, 0.0f);
+  else if (!step.mean)
+    for (int slot = 0; slot < inputs.count; ++slot) {
+      constexpr int ahead = 8;
+      if (slot + ahead < inputs.count) fetch(input_row(step, batch, slot + ahead) + first, columns);
+      std::copy_n(input_row(step, batch, slot) + first, columns, room + slot * step.piece);
+    }
+  move_inputs(step, batch, first, columns, room);
+  move_outputs(step, batch, first, columns, room);
+  if (step.parts) share_out(step, batch, first, columns, room);
 }
 
 /// The lock-free mode: centres one after the other, on rows that other threads move meanwhile (Recht and others,
@@ -229,10 +300,16 @@ HWY_AFTER_NAMESPACE();
 namespace percale::cpu {
 namespace {
 
+HWY_EXPORT(make);
 HWY_EXPORT(meet);
-HWY_EXPORT(judge);
 HWY_EXPORT(move);
 HWY_EXPORT(train_centres);
+
+/// An even number of pieces, as that of threads mostly is.
+int64_t piece_of(int64_t width) {
+  const int64_t pairs = (width + 2 * most_moved_columns - 1) / (2 * most_moved_columns);
+  return ((width + 2 * pairs - 1) / (2 * pairs) + 15) / 16 * 16;
+}
 
 StepMemory memory_of(const Word2VecCall& call, const Windows& windows) {
   const bool mean = call.options.model == WordModel::cbow;
@@ -247,7 +324,8 @@ StepMemory memory_of(const Word2VecCall& call, const Windows& windows) {
           .stride = (most + 15) / 16 * 16,
           .rate = static_cast<float>(*call.learning_rate.data<double>()),
           .part_starts = call.parts.defined() ? call.parts.starts.data<int32_t>() : nullptr,
-          .parts = call.parts.defined() ? call.parts.rows.data<int32_t>() : nullptr};
+          .parts = call.parts.defined() ? call.parts.rows.data<int32_t>() : nullptr,
+          .piece = piece_of(call.input.size(1))};
 }
 
 void train_fast(const StepMemory& step, const Windows& windows) {
@@ -258,37 +336,39 @@ void train_fast(const StepMemory& step, const Windows& windows) {
   });
 }
 
-/// Batch after batch: products by pieces of columns, steps by groups of centres, updates by pieces of columns again, in
-/// one go with the next batch's products: threads wait for each other twice a batch.
-void train_batches(const Word2VecCall& call, const StepMemory& step, const Windows& windows) {
+/// Batch after batch: steps by groups of centres, from whole rows of tables that nobody moves; then updates by pieces
+/// of columns. Rows are not gathered for all of it: what the updates need as it stood, each piece copies for itself, so
+/// that a batch's memory is little more than its rows and a thread's stays in its cache.
+void train_batches(const Word2VecCall& call, StepMemory step, const Windows& windows) {
   const Plan plan(call, windows);
-  const auto meet_piece = HWY_DYNAMIC_DISPATCH(meet);
-  const auto judge_centres = HWY_DYNAMIC_DISPATCH(judge);
+  const auto make_words = HWY_DYNAMIC_DISPATCH(make);
+  const auto meet_centres = HWY_DYNAMIC_DISPATCH(meet);
   const auto move_piece = HWY_DYNAMIC_DISPATCH(move);
-  const int64_t pieces = (step.width + piece_columns - 1) / piece_columns;
-  const int64_t most = std::min(call.options.batch, windows.positions());
-  const int64_t inputs = most * step.most_contexts * piece_columns, outputs = most * step.outputs * piece_columns;
-  const int64_t means = step.mean ? most * piece_columns : 0, added = step.parts ? inputs : 0;
-  const int64_t each = inputs + outputs + means + most * step.stride + added;
-  const Tensor room = Tensor::empty({pieces * each + most * step.stride});
-  float* steps = room.data<float>() + pieces * each;
-  std::vector<PieceMemory> memory;
-  std::vector<const float*> products;
-  for (int64_t piece = 0; piece < pieces; ++piece) {
-    float* at = room.data<float>() + piece * each;
-    memory.push_back({piece * piece_columns, std::min(piece_columns, step.width - piece * piece_columns), at,
-                      at + inputs, at + inputs + outputs, at + inputs + outputs + means, at + each - added});
-    products.push_back(memory.back().products);
+  int64_t slots = 0, centres = 0;
+  for (int64_t b = 0; b < plan.batches(); ++b) {
+    slots = std::max<int64_t>(slots, plan[b].input_rows.count);
+    centres = std::max<int64_t>(centres, plan[b].centres);
   }
-  for (int64_t b = 0; b <= plan.batches(); ++b) {
-    parallel_for(pieces, 1, [&](int64_t index, int64_t) {
-      const PieceMemory& piece = memory[static_cast<size_t>(index)];
-      if (b > 0) move_piece(step, plan[b - 1], piece, steps);
-      if (b < plan.batches()) meet_piece(step, plan[b], piece);
+  const Tensor steps = Tensor::empty({centres * step.stride});
+  const Tensor vectors = Tensor::empty({(step.mean ? centres : 0) + (step.parts ? slots : 0), step.width});
+  step.steps = steps.data<float>();
+  step.means = vectors.data<float>();
+  step.made = step.means + (step.mean ? centres : 0) * step.width;
+  const int64_t pieces = (step.width + step.piece - 1) / step.piece;
+  for (int64_t b = 0; b < plan.batches(); ++b) {
+    const Batch& batch = plan[b];
+    if (step.parts)
+      parallel_for(batch.input_rows.count, 64,
+                   [&](int64_t begin, int64_t end) { make_words(step, batch, begin, end); });
+    parallel_for(batch.centres, 64, [&](int64_t begin, int64_t end) {
+      const Tensor room = Tensor::empty({meeting_room(step)});
+      meet_centres(step, batch, windows, room.data<float>(), begin, end);
     });
-    if (b == plan.batches()) break;
-    parallel_for(plan[b].centres, 256, [&](int64_t begin, int64_t end) {
-      judge_centres(step, plan[b], windows, products.data(), pieces, steps, begin, end);
+    parallel_for(pieces, 1, [&](int64_t piece, int64_t) {
+      const Tensor room = Tensor::empty({slots * step.piece});
+      // First every other one: threads that move neighbours would share the cache lines between them.
+      const int64_t evens = (pieces + 1) / 2, which = piece < evens ? 2 * piece : 2 * (piece - evens) + 1;
+      move_piece(step, batch, which * step.piece, room.data<float>());
     });
   }
 }
