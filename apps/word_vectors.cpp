@@ -27,7 +27,7 @@ int main(int argc, char** argv) {
     if (!flags.ids.empty()) apps::print_ids(corpus.vocabulary, flags.ids);
     if (flags.is_next_word()) return apps::learn_next_word(corpus, flags, settings);
 
-    const Tensor text = corpus.text.pieces.to(settings.device);
+    const Tensor& text = corpus.text.pieces;
     data::DataLoader pieces(arange(text.size(0)), {.batch_size = 1, .device = settings.device});
     auto model = models::Word2Vec(corpus.vocabulary, flags.model_options()).to(settings.device);
     optim::SGD optimizer(model.parameters(), {.lr = flags.rate()});

@@ -36,6 +36,12 @@ std::unique_ptr<io::Source> valid_source(const WordFlags& flags, const Settings&
   return std::make_unique<io::Source>(sentences, "other generated sentences");
 }
 
+int64_t words_of(const language::Vocabulary& vocabulary) {
+  uint64_t words = 0;
+  for (int64_t i = 0; i < vocabulary.size(); ++i) words += vocabulary.count(i);
+  return static_cast<int64_t>(words);
+}
+
 std::string counted(double number) { return picture::number(number, 0); }
 
 }  // namespace
@@ -50,15 +56,20 @@ Corpus load_corpus(const WordFlags& flags, const Settings& settings) {
   if (corpus.vocabulary.others() < 2)
     throw Error(source->name() + ": the only word in the dictionary is " + corpus.vocabulary.word(0) +
                 "; see --min-count");
+  corpus.text.words = words_of(corpus.vocabulary);
+  // With --epochs 0 only its words are wanted; a checkpoint may be amid an epoch of the text.
+  const bool learns = flags.epochs.value_or(1) > 0 || settings.resume;
   if (flags.is_next_word()) {
-    corpus.lines = language::encode_lines(*source, corpus.vocabulary, options);
+    corpus.lines = learns ? language::encode_lines(*source, corpus.vocabulary, options)
+                          : full({1}, corpus.vocabulary.size(), {i32, cpu_device});
     if (const auto other = valid_source(flags, settings, sentences))
       corpus.valid = language::encode_lines(*other, corpus.vocabulary, options);
+  } else if (learns) {
+    corpus.text.pieces = language::encode_text(*source, corpus.vocabulary, options).pieces.to(settings.device);
   } else {
-    corpus.text = language::encode_text(*source, corpus.vocabulary, options);
+    corpus.text.pieces = full({1, 1}, -1, {i32, settings.device});
   }
-  const int64_t words = flags.is_next_word() ? corpus.lines.size(0) : corpus.text.words;
-  note(settings, counted(static_cast<double>(words)) + " words of " + source->name() + ", " +
+  note(settings, counted(static_cast<double>(corpus.text.words)) + " words of " + source->name() + ", " +
                      counted(static_cast<double>(corpus.vocabulary.others())) + " in the dictionary");
   return corpus;
 }

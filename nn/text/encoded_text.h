@@ -22,7 +22,8 @@ struct EncodedText {
   int64_t words = 0;  ///< of the text without the dropped ones, known or not
 };
 
-/// Reads a text on all threads. Words that are not in the dictionary are left out, as word2vec does.
+/// Reads a text on all threads, in 4 bytes a number and some for what is being read. Words that are not in the
+/// dictionary are left out, as word2vec does.
 EncodedText encode_text(const io::Source& text, const Vocabulary& vocabulary, const TextOptions& options = {});
 
 /// The whole text in one row, i32 [count]: words that are not in the dictionary are vocabulary.others(), the end of a

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "run_program.h"
@@ -89,6 +90,45 @@ TEST(WordVectorsProgram, ReadsATextAndFoldsAndDropsWords) {
                                    "--epochs", "1", "--dim", "4", "--quiet", "--device", "cpu", "--fast"});
   EXPECT_EQ(ran.code, 0) << ran.error;
   EXPECT_EQ(ran.out, "hello world moon -> 0, 1, 4\n");
+}
+
+/// A text of `lines` with three words each.
+std::string write_lines(const std::string& path, int64_t lines) {
+  std::ofstream file(path, std::ios::binary);
+  for (int64_t i = 0; i < lines; ++i) file << "aa bb aa\n";
+  return path;
+}
+
+/// Where only a dictionary is wanted, a longer text takes no more memory; where it is learnt, four bytes a word (a line
+/// of three has an end too). Nearly all words are passed over, so that this takes no time.
+TEST(WordVectorsProgram, HoldsATextOnceAndOnlyToLearnIt) {
+  const Folder folder;
+  const std::string text = write_lines(folder / "long", 5'000'000), line = write_lines(folder / "short", 5'000);
+  const auto peak = [&](const std::string& file, const char* epochs) {
+    const Ran ran = run_program("word_vectors", {"--text", file, "--epochs", epochs, "--sample", "1e-9", "--dim", "1",
+                                                 "--output", folder / "out.txt", "--vocabulary", folder / "words",
+                                                 "--threads", "2", "--quiet", "--device", "cpu"});
+    EXPECT_EQ(ran.code, 0) << ran.error;
+    return ran.megabytes;
+  };
+  const double least = peak(line, "0"), counted = peak(text, "0");
+  EXPECT_LT(counted, least + 20);
+  EXPECT_EQ(io::read_file(folder / "words"), "vocabulary 2 0\naa 10000000\nbb 5000000\n");
+  EXPECT_TRUE(io::read_file(folder / "out.txt").starts_with("2 1\naa "));
+  const double megabytes = 4 * 4 * 5;  // of four numbers a line, 5 million lines
+  const double learnt = peak(text, "1");
+  EXPECT_GT(learnt, least + megabytes);
+  EXPECT_LT(learnt, least + 1.6 * megabytes);
+}
+
+/// What a checkpoint holds can be had without learning on.
+TEST(WordVectorsProgram, AnswersFromACheckpointAsItStands) {
+  const Folder folder;
+  ASSERT_EQ(run({"--epochs", "2", "--checkpoint", folder / "two", "--output", folder / "two.bin"}).code, 0);
+  const Ran again =
+      run({"--epochs", "0", "--checkpoint", folder / "two", "--resume", "--output", folder / "again.bin"});
+  ASSERT_EQ(again.code, 0) << again.error;
+  EXPECT_EQ(io::read_file(folder / "again.bin"), io::read_file(folder / "two.bin"));
 }
 
 /// Four million words, of which two are in the dictionary: ten times, until 40 million words are read.

@@ -194,6 +194,29 @@ TEST_F(WordVectorsTest, TextInNumbers) {
        "other: no word of it is in the dictionary");
 }
 
+/// Long words, so that a text of many blocks has few.
+TEST_F(WordVectorsTest, ManyBlocksInTheirOrder) {
+  const std::string long_word(300, 'x');
+  std::string text;
+  std::vector<int32_t> expected;
+  uint64_t state = 5;
+  while (text.size() < 40 * (size_t{1} << 20)) {
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    const auto number = static_cast<int32_t>(state >> 33) % 9;
+    text.append(long_word).append(1, static_cast<char>('0' + number)).append(number == 0 ? "\n" : " ");
+    expected.push_back(number);
+    if (number == 0) expected.push_back(-1);
+  }
+  WordCounts counts;
+  for (const char end : std::string("012345678")) counts.words.emplace_back(long_word + end, 1);
+  const Tensor pieces = encode_text(io::Source(text, "text"), Vocabulary(std::move(counts))).pieces;
+  const auto size = static_cast<int64_t>(expected.size());
+  ASSERT_GE(pieces.numel(), size);
+  ASSERT_LT(pieces.numel(), size + pieces.size(1));
+  expected.resize(static_cast<size_t>(pieces.numel()), -1);
+  EXPECT_EQ(std::memcmp(pieces.data(), expected.data(), expected.size() * sizeof(int32_t)), 0);
+}
+
 TEST_F(WordVectorsTest, SentencesAreTheSameForASeed) {
   EXPECT_EQ(generated_sentences(50, 3), generated_sentences(50, 3));
   EXPECT_NE(generated_sentences(50, 3), generated_sentences(50, 4));
