@@ -84,14 +84,16 @@ struct Partials {
   }
 };
 
-/// Block (x, y): its warps take `entries_a_warp` entries each, in 32 * vector columns. `sink(row, column, sum)` gets
-/// each row that is done, once; `next` gets two entries a warp, or has no memory where one warp holds all.
+/// A block's warps take `entries_a_warp` entries each, in 32 * vector columns; blocks go across the columns first.
+/// `sink(row, column, sum)` gets each row that is done, once; `next` gets two entries a warp, or has no memory where
+/// one warp holds all.
 template <int vector, class Sum, class Source, class Sink>
 __global__ void sum_segments_kernel(Source source, Sink sink, Partials<Sum> next, index_t count, index_t width,
                                     const ErrorRecord* error) {
   if (has_error(error)) return;
-  const index_t warp = static_cast<index_t>(blockIdx.x) * (blockDim.x / warp_size) + warp_index();
-  const index_t column = (static_cast<index_t>(blockIdx.y) * warp_size + lane_index()) * vector;
+  const unsigned across = static_cast<unsigned>((width + warp_size * vector - 1) / (warp_size * vector));
+  const index_t warp = static_cast<index_t>(blockIdx.x / across) * (blockDim.x / warp_size) + warp_index();
+  const index_t column = (static_cast<index_t>(blockIdx.x % across) * warp_size + lane_index()) * vector;
   const index_t begin = warp * entries_a_warp, end = begin + entries_a_warp < count ? begin + entries_a_warp : count;
   if (begin >= count || column >= width) return;
   Vector<Sum, vector> sum = {};
@@ -134,9 +136,9 @@ void sum_level(const Source& source, const Sink& sink, int64_t count, int64_t wi
   const Tensor rows = Tensor::empty({last ? 0 : 2 * warps}, {i64, device});
   const Tensor sums = Tensor::empty({last ? 0 : 2 * warps * width}, {dtype_of<Sum>, device});
   const Partials<Sum> next{last ? nullptr : rows.data<int64_t>(), last ? nullptr : sums.data<Sum>(), width};
-  const dim3 grid(static_cast<unsigned>((warps + warps_a_block - 1) / warps_a_block),
-                  static_cast<unsigned>((width + warp_size * vector - 1) / (warp_size * vector)));
-  launch(sum_segments_kernel<vector, Sum, Source, Sink>, grid, warps_a_block * warp_size, 0, current_stream(), source,
+  const int64_t across = (width + warp_size * vector - 1) / (warp_size * vector);
+  const int64_t blocks = (warps + warps_a_block - 1) / warps_a_block * across;
+  launch(sum_segments_kernel<vector, Sum, Source, Sink>, blocks, warps_a_block * warp_size, 0, current_stream(), source,
          sink, next, count, width, error_record());
   if (!last) sum_level<vector, Sum>(next, sink, 2 * warps, width, device);
 }

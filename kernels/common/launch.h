@@ -16,9 +16,15 @@ struct Extents {
   dim3 value;
 
   template <class T, std::enable_if_t<std::is_integral_v<T>, int> = 0>
-  Extents(T x) : value(static_cast<unsigned>(x)) {}
+  Extents(T x) : value(fitting(static_cast<int64_t>(x))) {}
   Extents(dim3 value) : value(value) {}
   bool empty() const { return value.x == 0 || value.y == 0 || value.z == 0; }
+
+  /// What a grid's x can be; its y and z end at 65,535.
+  static unsigned fitting(int64_t x) {
+    if (x < 0 || x > 0x7fffffff) fail_launch("it would take more than 2,147,483,647 blocks");
+    return static_cast<unsigned>(x);
+  }
 };
 
 /// Enough blocks of `threads` for `count` elements, `per_thread` each, but never more than keep the device busy: the
@@ -30,6 +36,12 @@ inline unsigned blocks_for(int64_t count, int threads = 256, int per_thread = 1)
 
 #if defined(__CUDACC__)
 
+inline void check_launch(cudaError_t status) {
+  if (status == cudaSuccess) return;
+  cudaGetLastError();  // so that the next call does not report it again
+  fail_launch(cudaGetErrorString(status));
+}
+
 /// Starts `kernel` on `stream` with the arguments converted to its parameters' types.
 template <class... Parameters, class... Arguments>
 void launch(void (*kernel)(Parameters...), Extents grid, Extents block, size_t shared_bytes, Stream stream,
@@ -39,18 +51,14 @@ void launch(void (*kernel)(Parameters...), Extents grid, Extents block, size_t s
   if (shared_bytes > 48 * 1024) {  // beyond that a kernel must be told
     const auto told =
         cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared_bytes));
-    if (told != cudaSuccess) fail_launch(cudaGetErrorString(told));
+    check_launch(told);
   }
   cudaLaunchConfig_t configuration{};
   configuration.gridDim = grid.value;
   configuration.blockDim = block.value;
   configuration.dynamicSmemBytes = shared_bytes;
   configuration.stream = reinterpret_cast<cudaStream_t>(stream);
-  const auto status = cudaLaunchKernelEx(&configuration, kernel, static_cast<Parameters>(arguments)...);
-  if (status != cudaSuccess) {
-    cudaGetLastError();  // so that the next call does not report it again
-    fail_launch(cudaGetErrorString(status));
-  }
+  check_launch(cudaLaunchKernelEx(&configuration, kernel, static_cast<Parameters>(arguments)...));
 }
 
 #else

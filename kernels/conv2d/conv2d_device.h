@@ -22,8 +22,8 @@ template <int vector, class Sum, class Load>
 __global__ void sum_pixels_kernel(Load load, int64_t pixels, int64_t channels, int64_t pixels_per_block,
                                   Sum* partials) {
   auto& shared = dynamic_shared<PixelSums<Sum, vector>>();
-  const int64_t channel = (static_cast<int64_t>(blockIdx.y) * warp_size + threadIdx.x) * vector;
-  const int64_t begin = blockIdx.x * pixels_per_block;
+  const int64_t channel = (static_cast<int64_t>(blockIdx.x) * warp_size + threadIdx.x) * vector;
+  const int64_t begin = blockIdx.y * pixels_per_block;
   const int64_t end = begin + pixels_per_block < pixels ? begin + pixels_per_block : pixels;
   Sum sums[vector] = {};
   if (channel < channels) {
@@ -38,7 +38,7 @@ __global__ void sum_pixels_kernel(Load load, int64_t pixels, int64_t channels, i
   for (int k = 0; k < vector; ++k) {
     Sum total{};
     for (int row = 0; row < pixel_rows; ++row) total += shared.of[row][threadIdx.x * vector + k];
-    partials[blockIdx.x * channels + channel + k] = total;
+    partials[blockIdx.y * channels + channel + k] = total;
   }
 }
 
@@ -60,7 +60,7 @@ void sum_pixels(const Load& load, int64_t pixels, int64_t channels, const Tensor
   const int64_t blocks = (pixels + pixels_per_block - 1) / pixels_per_block;
   const int64_t columns = (channels / vector + warp_size - 1) / warp_size;
   const Tensor partials = Tensor::empty({blocks, channels}, {dtype_of<Sum>, cuda_device});
-  launch(sum_pixels_kernel<vector, Sum, Load>, dim3(static_cast<unsigned>(blocks), static_cast<unsigned>(columns)),
+  launch(sum_pixels_kernel<vector, Sum, Load>, dim3(Extents::fitting(columns), static_cast<unsigned>(blocks)),
          dim3(warp_size, pixel_rows), sizeof(PixelSums<Sum, vector>), current_stream(), load, pixels, channels,
          pixels_per_block, partials.data<Sum>());
   visit_floating("conv2d", target.dtype(), [&]<class To>() {

@@ -72,8 +72,9 @@ __global__ void __launch_bounds__(skinny_threads) skinny_kernel(SkinnyProduct<T>
   auto& tiles = dynamic_shared<SkinnyTiles<T, rows_per_thread>>();
   const int row_lane = static_cast<int>(threadIdx.x) / column_lanes,
             column_lane = static_cast<int>(threadIdx.x) % column_lanes;
-  const int64_t first_row = static_cast<int64_t>(blockIdx.z) * row_lanes * rows_per_thread;
-  const int64_t first_column = static_cast<int64_t>(blockIdx.x) * tile_columns;
+  const unsigned across = static_cast<unsigned>((p.columns + tile_columns - 1) / tile_columns);
+  const int64_t first_row = static_cast<int64_t>(blockIdx.x / across) * row_lanes * rows_per_thread;
+  const int64_t first_column = static_cast<int64_t>(blockIdx.x % across) * tile_columns;
   const int64_t begin = static_cast<int64_t>(blockIdx.y) * p.slice;
   const int64_t end = begin + p.slice < p.depth ? begin + p.slice : p.depth;
   Sum sums[rows_per_thread][columns_per_thread] = {};
@@ -155,8 +156,8 @@ void launch_skinny(SkinnyProduct<T> p) {
   const Tensor partials = Tensor::empty({slices > 1 ? slices : 0, p.rows, p.columns}, sum_options);
   p.partials = partials.data<Sum>();
   constexpr int tile_rows = row_lanes * rows_per_thread;
-  const dim3 grid(static_cast<unsigned>((p.columns + tile_columns - 1) / tile_columns), static_cast<unsigned>(slices),
-                  static_cast<unsigned>((p.rows + tile_rows - 1) / tile_rows));
+  const int64_t across = (p.columns + tile_columns - 1) / tile_columns, down = (p.rows + tile_rows - 1) / tile_rows;
+  const dim3 grid(Extents::fitting(across * down), static_cast<unsigned>(slices));  // x: y and z end at 65,535
   p.aligned = is_aligned<wide<T>>(p.x) && is_aligned<wide<T>>(p.weight) && p.x_step % wide<T> == 0 &&
               p.weight_step % wide<T> == 0;
   launch(skinny_kernel<T, rows_per_thread>, grid, skinny_threads, sizeof(SkinnyTiles<T, rows_per_thread>),
@@ -249,8 +250,8 @@ __global__ void gradient_kernel(const T* gradient, const T* result, T* masked, T
                                 int64_t rows, int64_t columns, int64_t rows_per_block) {
   using Sum = compute_t<T>;
   auto& shared = dynamic_shared<GradientSums<Sum, vector>>();
-  const int64_t column = (static_cast<int64_t>(blockIdx.y) * warp_size + threadIdx.x) * vector;
-  const int64_t begin = static_cast<int64_t>(blockIdx.x) * rows_per_block;
+  const int64_t column = (static_cast<int64_t>(blockIdx.x) * warp_size + threadIdx.x) * vector;
+  const int64_t begin = static_cast<int64_t>(blockIdx.y) * rows_per_block;
   const int64_t end = begin + rows_per_block < rows ? begin + rows_per_block : rows;
   Sum found[vector] = {};
   for (int64_t row = begin + threadIdx.y; row < end && column < columns; row += gradient_rows) {
@@ -271,10 +272,10 @@ __global__ void gradient_kernel(const T* gradient, const T* result, T* masked, T
   for (int k = 0; k < vector; ++k) {
     Sum total{};
     for (int row = 0; row < gradient_rows; ++row) total += shared.of[row][threadIdx.x * vector + k];
-    if (gridDim.x == 1)
+    if (gridDim.y == 1)
       sums[column + k] = percale::convert_to<T>(total);
     else
-      partials[blockIdx.x * columns + column + k] = total;
+      partials[blockIdx.y * columns + column + k] = total;
   }
 }
 
@@ -297,7 +298,7 @@ void launch_gradient(const T* gradient, const T* result, T* masked, T* sums, int
   const bool in_parts = sums && blocks > 1;
   const Tensor partials = Tensor::empty({in_parts ? blocks : 0, columns}, sum_options);
   Sum* of_blocks = partials.data<Sum>();
-  launch(gradient_kernel<vector, T>, dim3(static_cast<unsigned>(blocks), static_cast<unsigned>(across)),
+  launch(gradient_kernel<vector, T>, dim3(Extents::fitting(across), static_cast<unsigned>(blocks)),
          dim3(warp_size, gradient_rows), sizeof(GradientSums<Sum, vector>), current_stream(), gradient, result, masked,
          sums, of_blocks, rows, columns, rows_per_block);
   if (in_parts)

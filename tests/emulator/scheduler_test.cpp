@@ -241,6 +241,19 @@ TEST_P(Orders, NoBarrierCostsOneSwitchABlock) {
 #endif
 }
 
+// What a GPU refuses: the grid's y and z end at 65,535, and its x must not wrap around on the way there.
+TEST(Launch, GridThatIsTooLargeIsRefused) {
+  const OnDevice<int> out(3);
+  const auto refused = [&](LaunchedGrid grid) {
+    return message_of([&] { launch(count_kernel, grid, 1, 0, current_stream(), out, 3); });
+  };
+  EXPECT_NE(refused(dim3(1, 65536)).find("the grid is too large"), std::string::npos);
+  EXPECT_NE(refused(dim3(1, 1, 65536)).find("the grid is too large"), std::string::npos);
+  EXPECT_NE(refused(dim3(0x80000000u)).find("the grid is too large"), std::string::npos);
+  EXPECT_NE(message_of([] { Extents(int64_t{1} << 32); }).find("more than 2,147,483,647 blocks"), std::string::npos);
+  EXPECT_EQ(out.read(), std::vector<int>(3));
+}
+
 __global__ void layout_kernel(const float* in, float* out, StridedLayout<2> layout) {
   for (index_t i : grid_stride(layout.count)) {
     const auto at = layout.offsets(i);
