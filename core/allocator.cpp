@@ -43,6 +43,11 @@ void system_release(Device device, void* block) {
   std::free(block);
 }
 
+bool is_capturing(Device device) {
+  if constexpr (has_cuda) return device.is_cuda() && cuda::is_capturing(cuda::current_stream());
+  return false;
+}
+
 struct Registry {
   std::mutex mutex;
   std::vector<std::weak_ptr<MemoryPool>> pools;
@@ -61,11 +66,34 @@ Registry& registry() {
   return *instance;
 }
 
-std::shared_ptr<MemoryPool>& own_pool(Device device) {
-  static auto* host = new auto(registry().enroll(std::make_shared<MemoryPool>(cpu_device)));
-  if (device.is_cpu()) return *host;
-  static auto* cuda = new auto(registry().enroll(std::make_shared<MemoryPool>(cuda_device)));
-  return *cuda;
+const std::shared_ptr<MemoryPool>& host_pool() {
+  static auto* pool = new auto(registry().enroll(std::make_shared<MemoryPool>(cpu_device)));
+  return *pool;
+}
+
+/// CUDA's own pools, one a stream: what goes back to it may still be read by kernels of that stream, and only work of
+/// the same stream comes after them. (What another stream does with a tensor must be waited for before it goes.)
+struct StreamPools {
+  std::mutex mutex;
+  std::map<const void*, std::shared_ptr<MemoryPool>> by_stream;
+};
+
+StreamPools& stream_pools() {
+  static auto* pools = new StreamPools;
+  return *pools;
+}
+
+std::shared_ptr<MemoryPool> own_pool(Device device) {
+  if constexpr (has_cuda) {
+    if (device.is_cuda()) {
+      const void* stream = cuda::current_stream();
+      const std::lock_guard lock(stream_pools().mutex);
+      auto& pool = stream_pools().by_stream[stream];
+      if (!pool) pool = registry().enroll(std::make_shared<MemoryPool>(device));
+      return pool;
+    }
+  }
+  return host_pool();
 }
 
 thread_local std::shared_ptr<MemoryPool> guarded_pool;
@@ -76,19 +104,18 @@ MemoryPool::~MemoryPool() { release_cached(); }
 
 void* MemoryPool::allocate(size_t bytes) {
   const size_t size = block_size(device_, bytes);
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   void* block = nullptr;
   if (auto bin = cached_.find(size); bin != cached_.end() && !bin->second.empty()) {
     block = bin->second.back();
     bin->second.pop_back();
   } else {
     block = system_allocate(device_, size);
-    if (!block) {
-      for (auto& [cached_size, blocks] : cached_) {
-        for (void* spare : blocks) system_release(device_, spare);
-        stats_.reserved_bytes -= static_cast<int64_t>(cached_size * blocks.size());
-      }
-      cached_.clear();
+    if (!block && !is_capturing(device_)) {
+      lock.unlock();
+      release_cached();
+      empty_cache(device_);
+      lock.lock();
       block = system_allocate(device_, size);
     }
     require(block != nullptr, "allocate",
@@ -137,7 +164,6 @@ PoolGuard::PoolGuard(std::shared_ptr<MemoryPool> pool) : previous_(guarded_pool)
 PoolGuard::~PoolGuard() { guarded_pool = previous_; }
 
 MemoryStats memory_stats(Device device) {
-  own_pool(device);
   MemoryStats total;
   const std::lock_guard lock(registry().mutex);
   for (const auto& entry : registry().pools) {
@@ -153,6 +179,14 @@ MemoryStats memory_stats(Device device) {
   return total;
 }
 
-void empty_cache(Device device) { own_pool(device)->release_cached(); }
+void empty_cache(Device device) {
+  if (device.is_cpu()) return host_pool()->release_cached();
+  std::vector<std::shared_ptr<MemoryPool>> pools;
+  {
+    const std::lock_guard lock(stream_pools().mutex);
+    for (const auto& [stream, pool] : stream_pools().by_stream) pools.push_back(pool);
+  }
+  for (const auto& pool : pools) pool->release_cached();
+}
 
 }  // namespace percale

@@ -30,8 +30,8 @@ class MemoryPool {
   ~MemoryPool();
   MemoryPool(const MemoryPool&) = delete;
 
-  /// A block of at least `bytes`, aligned to 64 bytes (CUDA: 256). Error that says what holds the memory if there is
-  /// none.
+  /// A block of at least `bytes`, aligned to 64 bytes (CUDA: 256). For want of memory cached blocks are given up first,
+  /// but not during a graph's capture, which may name them. Error that says what holds the memory if there is none.
   void* allocate(size_t bytes);
   /// Gives back what `allocate(bytes)` gave.
   void release(void* block, size_t bytes);
@@ -48,7 +48,7 @@ class MemoryPool {
   MemoryStats stats_;
 };
 
-/// The pool that tensors made by this thread on `device` use now: the device's own, or that of a PoolGuard.
+/// Where this thread's tensors on `device` come from now: the device's own pool (CUDA: the stream's) or a PoolGuard's.
 std::shared_ptr<MemoryPool> current_pool(Device device);
 
 /// While it lives, this thread's tensors on the pool's device come from `pool`.
@@ -64,7 +64,7 @@ class PoolGuard {
 
 /// The sums over all pools of a device.
 MemoryStats memory_stats(Device device);
-/// Returns the cached blocks of `device`'s own pool to the system.
+/// Returns the cached blocks of `device`'s own pools to the system.
 void empty_cache(Device device);
 
 }  // namespace percale

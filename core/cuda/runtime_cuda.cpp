@@ -61,16 +61,18 @@ std::string version_text(int version) {
   return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
 }
 
-/// While this lives, the thread may allocate although it is capturing.
-struct AllocationWhileCapturing {
+/// While this lives, the thread may do what has nothing to do with the stream that it captures, although CUDA finds it
+/// unsafe there: allocate, ask about memory and events, wait for another stream.
+struct UnsafeWhileCapturing {
   cudaStreamCaptureMode mode = cudaStreamCaptureModeRelaxed;
-  AllocationWhileCapturing() { cudaThreadExchangeStreamCaptureMode(&mode); }
-  ~AllocationWhileCapturing() { cudaThreadExchangeStreamCaptureMode(&mode); }
+  UnsafeWhileCapturing() { cudaThreadExchangeStreamCaptureMode(&mode); }
+  ~UnsafeWhileCapturing() { cudaThreadExchangeStreamCaptureMode(&mode); }
 };
 
 thread_local Stream thread_stream = nullptr;
 
 bool is_pinned(const void* memory) {
+  UnsafeWhileCapturing allowed;
   cudaPointerAttributes attributes{};
   if (cudaPointerGetAttributes(&attributes, memory) != cudaSuccess) {
     cudaGetLastError();
@@ -123,7 +125,7 @@ MemoryInfo memory_info() {
 }
 
 void* allocate_device(size_t bytes) {
-  AllocationWhileCapturing allowed;
+  UnsafeWhileCapturing allowed;
   void* memory = nullptr;
   const cudaError_t status = cudaMalloc(&memory, bytes);
   if (status == cudaErrorMemoryAllocation) {
@@ -135,20 +137,20 @@ void* allocate_device(size_t bytes) {
 }
 
 void free_device(void* memory) noexcept {
-  AllocationWhileCapturing allowed;
+  UnsafeWhileCapturing allowed;
   cudaFree(memory);
   cudaGetLastError();
 }
 
 void* allocate_pinned(size_t bytes) {
-  AllocationWhileCapturing allowed;
+  UnsafeWhileCapturing allowed;
   void* memory = nullptr;
   check(cudaMallocHost(&memory, bytes), "allocating pinned host memory");
   return memory;
 }
 
 void free_pinned(void* memory) noexcept {
-  AllocationWhileCapturing allowed;
+  UnsafeWhileCapturing allowed;
   cudaFreeHost(memory);
   cudaGetLastError();
 }
@@ -163,7 +165,7 @@ void set_current_stream(Stream stream) { thread_stream = stream; }
 
 Stream create_stream() {
   require(device_count() > 0, "cuda", "there is no CUDA device: {}", reason_without_device());
-  AllocationWhileCapturing allowed;
+  UnsafeWhileCapturing allowed;
   cudaStream_t stream = nullptr;
   check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "creating a stream");
   return reinterpret_cast<Stream>(stream);
@@ -188,7 +190,10 @@ void fill_async(void* destination, uint8_t value, size_t bytes, Stream stream) {
   if (bytes > 0) check(cudaMemsetAsync(destination, value, bytes, native(stream)), "a fill");
 }
 
-void wait(Stream stream) { check(cudaStreamSynchronize(native(stream)), "waiting for the stream"); }
+void wait(Stream stream) {
+  UnsafeWhileCapturing allowed;
+  check(cudaStreamSynchronize(native(stream)), "waiting for the stream");
+}
 
 Event create_event() {
   cudaEvent_t event = nullptr;
@@ -203,7 +208,7 @@ void record_event(Event event, Stream stream) {
 void wait_for_event(Event event) { check(cudaEventSynchronize(native(event)), "waiting for an event"); }
 
 bool is_done(Event event) {
-  AllocationWhileCapturing allowed;
+  UnsafeWhileCapturing allowed;
   const cudaError_t status = cudaEventQuery(native(event));
   if (status == cudaErrorNotReady) return false;
   check(status, "asking an event");

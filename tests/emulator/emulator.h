@@ -25,6 +25,9 @@ void set_order(Order order);
 /// PERCALE_EMULATOR_STREAM is `deferred`.
 void set_deferred(bool deferred);
 
+/// The device has `bytes` from now on, those in use included: what would be more is refused as by a full GPU.
+void set_device_memory(size_t bytes);
+
 struct Counts {
   uint64_t launches = 0, threads = 0, switches = 0;
 };

@@ -2,6 +2,7 @@
 // work.
 #include "../../core/cuda/runtime.h"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdio>
@@ -54,6 +55,7 @@ struct Memory {
   std::mutex mutex;
   std::map<char*, size_t> device;  ///< user's address -> bytes
   std::map<char*, size_t> pinned;
+  size_t total = size_t{8} << 30, used = 0;  ///< of the device
 };
 
 Memory& memory() {
@@ -195,9 +197,14 @@ DeviceDescription describe_device(int) {
 }
 int multiprocessor_count() { return 2; }                // few: so that grid-stride loops really go round
 size_t shared_memory_per_block() { return 64 * 1024; }  // what the oldest GPU that is built for has
-MemoryInfo memory_info() { return {size_t{8} << 30, size_t{8} << 30}; }
+MemoryInfo memory_info() {
+  auto& memory = emulator::memory();
+  std::scoped_lock lock(memory.mutex);
+  return {memory.total - std::min(memory.total, memory.used), memory.total};
+}
 
 void* allocate_device(size_t bytes) {
+  if (bytes > memory_info().free_bytes) return nullptr;
   const size_t whole = (bytes + 3 * emulator::guard_bytes - 1) / emulator::guard_bytes * emulator::guard_bytes;
   char* block = static_cast<char*>(std::aligned_alloc(emulator::guard_bytes, whole));
   if (block == nullptr) return nullptr;
@@ -209,6 +216,7 @@ void* allocate_device(size_t bytes) {
   auto& memory = emulator::memory();
   std::scoped_lock lock(memory.mutex);
   memory.device[start] = bytes;
+  memory.used += bytes;
   return start;
 }
 
@@ -234,6 +242,7 @@ void free_device(void* address) noexcept {
   }
   ASAN_UNPOISON_MEMORY_REGION(start - emulator::guard_bytes, emulator::guard_bytes);
   ASAN_UNPOISON_MEMORY_REGION(start + found->second, emulator::guard_bytes);
+  memory.used -= found->second;
   memory.device.erase(found);
   std::free(start - emulator::guard_bytes);
 }
