@@ -9,6 +9,7 @@
 #include "../dtype.h"
 #include "../precision.h"
 #include "runtime.h"
+#include "unfinished.h"
 
 namespace percale::cuda {
 
@@ -23,10 +24,17 @@ struct MatrixLayout {
 /// What is done to a finished product.
 enum class ProductEpilogue {
   none,
-  bias,  ///< + bias[columns]
-  relu,
+  bias,       ///< + bias[columns]
+  relu,       ///< max(x, 0): what becomes of NaN is cuBLASLt's to say
   bias_relu,  ///< + bias[columns], then ReLU
 };
+
+inline bool has_bias(ProductEpilogue epilogue) {
+  return epilogue == ProductEpilogue::bias || epilogue == ProductEpilogue::bias_relu;
+}
+inline bool has_relu(ProductEpilogue epilogue) {
+  return epilogue == ProductEpilogue::relu || epilogue == ProductEpilogue::bias_relu;
+}
 
 /// out[rows, columns] = left[rows, depth] right[depth, columns], `batch` times; `out` is dense. All of one dtype (f32,
 /// f64, f16, bf16), sums in f32 (f64 in f64). Epilogues are for a batch of 1 and not for f64.
@@ -40,10 +48,11 @@ struct MatrixProduct {
 
 /// Bytes of device memory that a product may use beside its operands, aligned to 256: the same for all.
 size_t product_workspace();
-/// The algorithm is chosen by cuBLASLt's own table when a product of these extents, layouts and alignments is first
-/// asked for, never by timing and never one that adds up parts of the depth in any order; then kept.
-void multiply(const MatrixProduct& product, const void* left, const void* right, const void* bias, void* out,
-              void* workspace, Stream stream);
+/// Returns what of the epilogue is not in `out`. The algorithm is chosen by cuBLASLt's own table when a product of
+/// these extents, layouts and alignments is first asked for, never by timing and never one that adds up parts of the
+/// depth in any order; then kept.
+Unfinished multiply(const MatrixProduct& product, const void* left, const void* right, const void* bias, void* out,
+                    void* workspace, Stream stream);
 
 /// `13.1.0`, or why cuBLASLt can't be had.
 std::string cublas_version();

@@ -88,6 +88,7 @@ struct Plan {
   cublasLtMatmulDesc_t description = nullptr;
   cublasLtMatrixLayout_t first = nullptr, second = nullptr, out = nullptr;
   cublasLtMatmulAlgo_t algorithm{};
+  ProductEpilogue epilogue = ProductEpilogue::none;  ///< that cuBLASLt does
 };
 
 using Key = std::array<int64_t, 17>;
@@ -165,6 +166,21 @@ cublasLtEpilogue_t epilogue_of(ProductEpilogue epilogue) {
   return CUBLASLT_EPILOGUE_DEFAULT;
 }
 
+/// cuBLASLt's algorithm for the plan with `epilogue`, if it has one.
+bool find_algorithm(const Context& context, Plan& plan, cublasLtMatmulPreference_t preference,
+                    ProductEpilogue epilogue) {
+  set(plan.description, CUBLASLT_MATMUL_DESC_EPILOGUE, epilogue_of(epilogue));
+  cublasLtMatmulHeuristicResult_t found{};
+  int count = 0;
+  const auto status = cublas().cublasLtMatmulAlgoGetHeuristic(context.handle, plan.description, plan.first, plan.second,
+                                                              plan.out, plan.out, preference, 1, &found, &count);
+  if (status != CUBLAS_STATUS_NOT_SUPPORTED) check(status, "choosing an algorithm");
+  if (status != CUBLAS_STATUS_SUCCESS || count == 0 || found.state != CUBLAS_STATUS_SUCCESS) return false;
+  plan.algorithm = found.algo;
+  plan.epilogue = epilogue;
+  return true;
+}
+
 /// out = left right, row-major, is out^T = right^T left^T, column-major: so `right` comes first.
 Plan make_plan(const Context& context, const MatrixProduct& product, const void* bias, const int64_t (&alignments)[4]) {
   const Library& lib = cublas();
@@ -173,7 +189,6 @@ Plan make_plan(const Context& context, const MatrixProduct& product, const void*
   check(lib.cublasLtMatmulDescCreate(&plan.description, compute_type(product), scale), "cublasLtMatmulDescCreate");
   set(plan.description, CUBLASLT_MATMUL_DESC_TRANSA, product.right.transposed ? CUBLAS_OP_T : CUBLAS_OP_N);
   set(plan.description, CUBLASLT_MATMUL_DESC_TRANSB, product.left.transposed ? CUBLAS_OP_T : CUBLAS_OP_N);
-  set(plan.description, CUBLASLT_MATMUL_DESC_EPILOGUE, epilogue_of(product.epilogue));
   if (bias) set(plan.description, CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias);  // its alignment counts
   plan.first = layout_of(product, product.right, product.depth, product.columns);
   plan.second = layout_of(product, product.left, product.rows, product.depth);
@@ -188,16 +203,14 @@ Plan make_plan(const Context& context, const MatrixProduct& product, const void*
   set(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, static_cast<uint32_t>(alignments[0]));
   set(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, static_cast<uint32_t>(alignments[2]));
   set(preference, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, static_cast<uint32_t>(alignments[2]));
-  cublasLtMatmulHeuristicResult_t found{};
-  int count = 0;
-  const auto status = lib.cublasLtMatmulAlgoGetHeuristic(context.handle, plan.description, plan.first, plan.second,
-                                                         plan.out, plan.out, preference, 1, &found, &count);
+  bool found = find_algorithm(context, plan, preference, product.epilogue);
+  if (!found && product.epilogue == ProductEpilogue::bias_relu)
+    found = find_algorithm(context, plan, preference, ProductEpilogue::bias);
+  if (!found && product.epilogue != ProductEpilogue::none)
+    found = find_algorithm(context, plan, preference, ProductEpilogue::none);
   lib.cublasLtMatmulPreferenceDestroy(preference);
-  check(status, "choosing an algorithm");
-  require(count > 0 && found.state == CUBLAS_STATUS_SUCCESS, "matmul",
-          "cuBLASLt has no algorithm for [{}, {}] by [{}, {}] in {}", product.rows, product.depth, product.depth,
-          product.columns, product.dtype);
-  plan.algorithm = found.algo;
+  require(found, "matmul", "cuBLASLt has no algorithm for [{}, {}] by [{}, {}] in {}", product.rows, product.depth,
+          product.depth, product.columns, product.dtype);
   return plan;
 }
 
@@ -205,8 +218,8 @@ Plan make_plan(const Context& context, const MatrixProduct& product, const void*
 
 size_t product_workspace() { return size_t{32} << 20; }  // what NVIDIA recommends for sm_90
 
-void multiply(const MatrixProduct& product, const void* left, const void* right, const void* bias, void* out,
-              void* workspace, Stream stream) {
+Unfinished multiply(const MatrixProduct& product, const void* left, const void* right, const void* bias, void* out,
+                    void* workspace, Stream stream) {
   const Library& lib = cublas();
   Context& own = context();
   const int64_t alignments[4] = {alignment_of(left), alignment_of(right), alignment_of(out),
@@ -241,6 +254,8 @@ void multiply(const MatrixProduct& product, const void* left, const void* right,
                            in_double ? static_cast<const void*>(&double_zero) : &zero, out, plan.out, out, plan.out,
                            &plan.algorithm, workspace, product_workspace(), reinterpret_cast<cudaStream_t>(stream)),
         "cublasLtMatmul");
+  return {has_bias(product.epilogue) && !has_bias(plan.epilogue),
+          has_relu(product.epilogue) && !has_relu(plan.epilogue)};
 }
 
 std::string cublas_version() {

@@ -9,6 +9,7 @@
 #include "../dtype.h"
 #include "../precision.h"
 #include "runtime.h"
+#include "unfinished.h"
 
 namespace percale::cuda {
 
@@ -25,10 +26,10 @@ enum class ConvolutionPass { forward, by_input, by_weight };
 /// never by timing, among those that give the same bytes each time; and kept for the shape.
 size_t convolution_workspace(const Convolution& convolution, ConvolutionPass pass);
 
-/// out = convolution(in, weight) + bias, then ReLU (in which NaN stays) if asked. Without a bias there is no ReLU
-/// either.
-void convolution_forward(const Convolution& convolution, const void* in, const void* weight, const void* bias,
-                         bool relu, void* out, void* workspace, Stream stream);
+/// out = convolution(in, weight) + bias, then ReLU (in which NaN stays) if asked, but for what is returned. Without a
+/// bias there is no ReLU either.
+Unfinished convolution_forward(const Convolution& convolution, const void* in, const void* weight, const void* bias,
+                               bool relu, void* out, void* workspace, Stream stream);
 /// The gradient by the images, from that of the result.
 void convolution_by_input(const Convolution& convolution, const void* gradient, const void* weight, void* in_gradient,
                           void* workspace, Stream stream);

@@ -79,12 +79,13 @@ struct Context {
   Context() {
     const Library& lib = cudnn();
     check(lib.cudnnCreate(&handle), "cudnnCreate");
-    for (const auto& [descriptor, mode] :
-         {std::pair{&relu, CUDNN_ACTIVATION_RELU}, {&identity, CUDNN_ACTIVATION_IDENTITY}}) {
-      check(lib.cudnnCreateActivationDescriptor(descriptor), "cudnnCreateActivationDescriptor");
-      check(lib.cudnnSetActivationDescriptor(*descriptor, mode, CUDNN_PROPAGATE_NAN, 0.0),
-            "cudnnSetActivationDescriptor");
-    }
+    describe(relu, CUDNN_ACTIVATION_RELU, CUDNN_PROPAGATE_NAN);
+    describe(identity, CUDNN_ACTIVATION_IDENTITY, CUDNN_NOT_PROPAGATE_NAN);
+  }
+
+  static void describe(cudnnActivationDescriptor_t& activation, cudnnActivationMode_t mode, cudnnNanPropagation_t nan) {
+    check(cudnn().cudnnCreateActivationDescriptor(&activation), "cudnnCreateActivationDescriptor");
+    check(cudnn().cudnnSetActivationDescriptor(activation, mode, nan, 0.0), "cudnnSetActivationDescriptor");
   }
 };
 
@@ -117,7 +118,8 @@ struct Plan {
   cudnnTensorDescriptor_t in, out, bias;
   cudnnFilterDescriptor_t weight;
   cudnnConvolutionDescriptor_t convolution;
-  bool strict = false;  ///< f32 without rounding of operands
+  bool strict = false;                        ///< f32 without rounding of operands
+  bool fuses_bias = true, fuses_relu = true;  ///< until cuDNN refuses
   std::array<std::optional<Algorithm>, 3> algorithms;
 
   explicit Plan(const Convolution& c) : strict(c.dtype == f32 && c.precision != Precision::tf32) {
@@ -155,6 +157,9 @@ struct Plan {
   }
 };
 
+/// The one that cuDNN documents for a fused bias without ReLU.
+constexpr int fusing_algorithm = CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM;
+
 /// Transforms (Winograd's, Fourier's) round otherwise than a plain sum: in f32 they are left alone.
 bool is_transform(ConvolutionPass pass, int algorithm) {
   switch (pass) {
@@ -176,23 +181,25 @@ bool is_transform(ConvolutionPass pass, int algorithm) {
          algorithm == CUDNN_CONVOLUTION_BWD_FILTER_ALGO_WINOGRAD_NONFUSED;
 }
 
-/// The first of cuDNN's list, best first by its own estimate, that is deterministic. The forward pass takes the one
+/// The first of cuDNN's list, best first by its own estimate, that is deterministic. The forward pass prefers the one
 /// algorithm that the fused bias without ReLU allows: so that fused and unfused give the same bytes.
 template <class Found, class Ask>
 Algorithm choose(const Plan& plan, ConvolutionPass pass, Ask ask) {
   std::array<Found, 16> list;
   int count = 0;
   check(ask(static_cast<int>(list.size()), &count, list.data()), "choosing an algorithm");
+  std::optional<Algorithm> best;
   for (int i = 0; i < count; ++i) {
     const Found& found = list[static_cast<size_t>(i)];
     if (found.status != CUDNN_STATUS_SUCCESS || found.determinism != CUDNN_DETERMINISTIC) continue;
     if (plan.strict && (found.mathType != CUDNN_FMA_MATH && found.mathType != CUDNN_DEFAULT_MATH)) continue;
     if (is_transform(pass, found.algo)) continue;
-    if (pass == ConvolutionPass::forward &&
-        static_cast<int>(found.algo) != CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM)
-      continue;
-    return {static_cast<int>(found.algo), found.memory, plan.strict ? CUDNN_FMA_MATH : found.mathType};
+    const bool preferred = pass != ConvolutionPass::forward || static_cast<int>(found.algo) == fusing_algorithm;
+    if (best && !preferred) continue;
+    best = {static_cast<int>(found.algo), found.memory, plan.strict ? CUDNN_FMA_MATH : found.mathType};
+    if (preferred) return *best;
   }
+  if (best) return *best;
   fail("conv2d", "cuDNN {} has no deterministic algorithm for this convolution",
        {std::to_string(cudnn().cudnnGetVersion())});
 }
@@ -208,6 +215,7 @@ const Algorithm& algorithm(Plan& plan, ConvolutionPass pass) {
         return lib.cudnnGetConvolutionForwardAlgorithm_v7(handle, plan.in, plan.weight, plan.convolution, plan.out,
                                                           most, count, list);
       });
+      plan.fuses_bias = plan.fuses_relu = chosen->number == fusing_algorithm;
       break;
     case ConvolutionPass::by_input:
       chosen = choose<cudnnConvolutionBwdDataAlgoPerf_t>(plan, pass, [&](int most, int* count, auto* list) {
@@ -266,6 +274,12 @@ void with_plan(const Convolution& c, ConvolutionPass pass, Stream stream, const 
 
 constexpr float one = 1, zero = 0;
 
+/// Whether cuDNN has no such fusion for this shape, by its own word: the statuses of 2,000 and of 3,000.
+bool is_refused(cudnnStatus_t status) {
+  const int category = static_cast<int>(status) / 1000 * 1000;
+  return category == CUDNN_STATUS_BAD_PARAM || category == CUDNN_STATUS_NOT_SUPPORTED;
+}
+
 }  // namespace
 
 size_t convolution_workspace(const Convolution& convolution, ConvolutionPass pass) {
@@ -273,19 +287,32 @@ size_t convolution_workspace(const Convolution& convolution, ConvolutionPass pas
   return algorithm(plan_of(convolution), pass).workspace;
 }
 
-void convolution_forward(const Convolution& convolution, const void* in, const void* weight, const void* bias,
-                         bool relu, void* out, void* workspace, Stream stream) {
+/// The manual asks for CUDNN_NOT_PROPAGATE_NAN, which hides NaN, in a fused ReLU; the library (9.19) hands either to
+/// its kernels. So NaN is asked to stay, and what is refused is done in the next simpler way.
+Unfinished convolution_forward(const Convolution& convolution, const void* in, const void* weight, const void* bias,
+                               bool relu, void* out, void* workspace, Stream stream) {
   require(bias || !relu, "conv2d", "cuDNN fuses a ReLU only behind a bias");
-  with_plan(convolution, ConvolutionPass::forward, stream, "cudnnConvolutionForward",
-            [&](const Library& lib, cudnnHandle_t handle, const Plan& plan, const Algorithm& chosen) {
-              const auto number = static_cast<cudnnConvolutionFwdAlgo_t>(chosen.number);
-              if (!bias)
-                return lib.cudnnConvolutionForward(handle, &one, plan.in, in, plan.weight, weight, plan.convolution,
-                                                   number, workspace, chosen.workspace, &zero, plan.out, out);
-              return lib.cudnnConvolutionBiasActivationForward(
-                  handle, &one, plan.in, in, plan.weight, weight, plan.convolution, number, workspace, chosen.workspace,
-                  &zero, plan.out, out, plan.bias, bias, relu ? context().relu : context().identity, plan.out, out);
-            });
+  Unfinished rest;
+  const auto run = [&](const Library& lib, cudnnHandle_t handle, Plan& plan, const Algorithm& chosen) {
+    const auto number = static_cast<cudnnConvolutionFwdAlgo_t>(chosen.number);
+    const auto fused = [&](cudnnActivationDescriptor_t activation, bool& fuses) {
+      const cudnnStatus_t status = lib.cudnnConvolutionBiasActivationForward(
+          handle, &one, plan.in, in, plan.weight, weight, plan.convolution, number, workspace, chosen.workspace, &zero,
+          plan.out, out, plan.bias, bias, activation, plan.out, out);
+      fuses = !is_refused(status);
+      return status;
+    };
+    if (relu && plan.fuses_relu)
+      if (const auto status = fused(context().relu, plan.fuses_relu); plan.fuses_relu) return status;
+    rest.relu = relu;
+    if (bias && plan.fuses_bias)
+      if (const auto status = fused(context().identity, plan.fuses_bias); plan.fuses_bias) return status;
+    rest.bias = bias != nullptr;
+    return lib.cudnnConvolutionForward(handle, &one, plan.in, in, plan.weight, weight, plan.convolution, number,
+                                       workspace, chosen.workspace, &zero, plan.out, out);
+  };
+  with_plan(convolution, ConvolutionPass::forward, stream, "cudnnConvolutionForward", run);
+  return rest;
 }
 
 void convolution_by_input(const Convolution& convolution, const void* gradient, const void* weight, void* in_gradient,

@@ -1,6 +1,8 @@
 #include "../../core/cuda/dnn.h"
 #include "../../core/primitives.h"
 #include "../common/data_or_null.h"
+#include "../common/device.h"
+#include "../common/device_finish.h"
 #include "../common/rounded_weight.h"
 #include "../elementwise/elementwise_twins.h"
 #include "conv2d_device.h"
@@ -132,8 +134,9 @@ void convolution(const ConvolutionShape& shape, const Tensor& x, const Tensor& w
   }
   const Convolution problem{shape, x.dtype(), current_precision()};
   const Tensor room = workspace(problem, ConvolutionPass::forward);
-  convolution_forward(problem, x.data(), by.data(), added.defined() ? added.data() : nullptr, relu, out.data(),
-                      room.data(), current_stream());
+  const Unfinished rest = convolution_forward(problem, x.data(), by.data(), added.defined() ? added.data() : nullptr,
+                                              relu, out.data(), room.data(), current_stream());
+  finish("conv2d", rest, added, out);
 }
 
 void convolution_gradients(const ConvolutionShape& shape, const Tensor& gradient, const Tensor& activated,

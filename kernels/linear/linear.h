@@ -18,7 +18,7 @@ namespace percale {
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
 
 /// relu(linear(x, weight, bias)), the same bytes, in one step; so is its gradient: the ReLU's mask and the bias's
-/// gradient take one pass over what comes from upstream.
+/// gradient take one pass over what comes from upstream. On CUDA cuBLASLt's own ReLU may make 0 of a NaN in many rows.
 Tensor linear_relu(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
 
 /// gelu(linear(x, weight, bias)), by the normal distribution itself. Without gradients and in bf16 on a CPU with

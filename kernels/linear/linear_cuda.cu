@@ -3,6 +3,7 @@
 #include "../common/convert.h"
 #include "../common/data_or_null.h"
 #include "../common/device.h"
+#include "../common/device_finish.h"
 #include "../matmul/matmul_layout.h"
 #include "linear_twins.h"
 
@@ -211,8 +212,9 @@ void library_linear(const LinearOperands& operands) {
   else if (relu)
     product.epilogue = ProductEpilogue::relu;
   const Tensor workspace = product_workspace_tensor();
-  multiply(product, x.data(), weight.data(), bias.defined() ? bias.data() : nullptr, operands.result.data(),
-           workspace.data(), current_stream());
+  const Unfinished rest = multiply(product, x.data(), weight.data(), bias.defined() ? bias.data() : nullptr,
+                                   operands.result.data(), workspace.data(), current_stream());
+  finish("linear", rest, bias, operands.result);
 }
 
 /// Up to how many rows the kernel above computes. By arithmetic, until a GPU has been asked: without tensor cores both

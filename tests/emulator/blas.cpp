@@ -17,8 +17,7 @@ struct Addresses {
 
 template <class T>
 void compute(const MatrixProduct& product, const Addresses& at) {
-  const bool biased = product.epilogue == ProductEpilogue::bias || product.epilogue == ProductEpilogue::bias_relu;
-  const bool relu = product.epilogue == ProductEpilogue::relu || product.epilogue == ProductEpilogue::bias_relu;
+  const bool biased = has_bias(product.epilogue), relu = has_relu(product.epilogue);
   auto element = [](const T* matrix, const MatrixLayout& layout, int64_t row, int64_t column) {
     const int64_t index = layout.transposed ? column * layout.leading + row : row * layout.leading + column;
     return static_cast<compute_t<T>>(matrix[index]);
@@ -42,8 +41,14 @@ void compute(const MatrixProduct& product, const Addresses& at) {
 
 size_t product_workspace() { return 256; }  // overwritten each time, so that a caller who forgets it is found out
 
-void multiply(const MatrixProduct& product, const void* left, const void* right, const void* bias, void* out,
-              void* workspace, Stream stream) {
+Unfinished multiply(const MatrixProduct& asked, const void* left, const void* right, const void* bias, void* out,
+                    void* workspace, Stream stream) {
+  MatrixProduct product = asked;
+  Unfinished rest;
+  if (emulator::refuses_fusion()) {
+    rest = {has_bias(product.epilogue), has_relu(product.epilogue)};
+    product.epilogue = ProductEpilogue::none;
+  }
   require(product.rows > 0 && product.columns > 0 && product.depth > 0 && product.batch > 0, "emulator",
           "cuBLASLt takes no empty products");
   require(product.epilogue == ProductEpilogue::none || (product.batch == 1 && product.dtype != f64), "emulator",
@@ -53,6 +58,7 @@ void multiply(const MatrixProduct& product, const void* left, const void* right,
     std::memset(workspace, 0xff, product_workspace());
     visit_floating("matmul", product.dtype, [&]<class T>() { compute<T>(product, addresses); });
   });
+  return rest;
 }
 
 std::string cublas_version() { return "emulated"; }

@@ -23,12 +23,19 @@ void enqueue(const Convolution& convolution, void* workspace, Stream stream, Bod
 
 }  // namespace
 
-void convolution_forward(const Convolution& convolution, const void* in, const void* weight, const void* bias,
-                         bool relu, void* out, void* workspace, Stream stream) {
+Unfinished convolution_forward(const Convolution& convolution, const void* in, const void* weight, const void* bias,
+                               bool relu, void* out, void* workspace, Stream stream) {
+  Unfinished rest;
+  if (emulator::refuses_fusion()) {
+    rest = {bias != nullptr, relu};
+    bias = nullptr;
+    relu = false;
+  }
   enqueue(convolution, workspace, stream, [=]<class T>() {
     reference_convolution(convolution.shape, static_cast<const T*>(in), static_cast<const T*>(weight),
                           static_cast<const T*>(bias), relu, static_cast<T*>(out));
   });
+  return rest;
 }
 
 void convolution_by_input(const Convolution& convolution, const void* gradient, const void* weight, void* in_gradient,

@@ -27,6 +27,9 @@ void set_deferred(bool deferred);
 
 /// The device has `bytes` from now on, those in use included: what would be more is refused as by a full GPU.
 void set_device_memory(size_t bytes);
+/// While true, the stand-ins of cuDNN and cuBLASLt leave bias and ReLU to the caller, as the libraries may.
+void set_refuses_fusion(bool refuses);
+bool refuses_fusion();
 
 struct Counts {
   uint64_t launches = 0, threads = 0, switches = 0;

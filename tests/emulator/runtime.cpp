@@ -96,6 +96,17 @@ std::atomic<bool>& deferred() {
 
 void set_deferred(bool value) { deferred() = value; }
 
+void set_device_memory(size_t bytes) {
+  std::scoped_lock lock(memory().mutex);
+  memory().total = bytes;
+}
+
+namespace {
+std::atomic<bool> refuses{false};
+}
+void set_refuses_fusion(bool value) { refuses = value; }
+bool refuses_fusion() { return refuses; }
+
 void check_guards() {
   std::scoped_lock lock(memory().mutex);
   for (const auto& [start, bytes] : memory().device) {
