@@ -29,14 +29,14 @@ int main(int argc, char** argv) {
 
     const Tensor& text = corpus.text.pieces;
     data::DataLoader pieces(arange(text.size(0)), {.batch_size = 1, .device = settings.device});
-    auto model = models::Word2Vec(corpus.vocabulary, flags.model_options()).to(settings.device);
+    auto model = models::Word2Vec(corpus.vocabulary, flags.model_options(corpus.text.words)).to(settings.device);
     optim::SGD optimizer(model.parameters(), {.lr = flags.rate()});
     const int64_t epochs = flags.epochs_for(corpus.text.words);
     optim::LinearLR decay(optimizer, {.start_factor = 1,
                                       .end_factor = 1e-4 / flags.rate(),
                                       .total_iters = std::max<int64_t>(1, epochs * pieces.steps())});
 
-    apps::Training training(settings, epochs, model, optimizer, pieces, flags.arguments(settings));
+    apps::Training training(settings, epochs, model, optimizer, pieces, flags.arguments(settings, corpus.text.words));
     training.count_in("words", corpus.words_a_piece());
     training.before_steps([&](int64_t step) {
       decay.set_epoch(step);

@@ -8,6 +8,12 @@
 #include <sstream>
 
 namespace percale::apps {
+namespace {
+
+/// A text is read until so many words have been read, but so often at least and at most.
+constexpr int64_t enough_words = 30'000'000, least_epochs = 5, most_epochs = 15;
+
+}  // namespace
 
 void WordFlags::add_to(Program& program) {
   program.option("--text", text,
@@ -18,14 +24,14 @@ void WordFlags::add_to(Program& program) {
                  {"skip-gram", "cbow", "next-word"});
   program.option("--dim", dim, "numbers a vector", 1, 65'536);
   program.option("--window", window, "words on each side that count, at most; words before the next", 1, 1000);
-  program.option("--negative", negative, "noise words a centre", 1, 1000);
+  program.option("--negative", negative, "noise words a centre; if not given: 5, or 10 below 6 million words", 1, 1000);
   program.option("--sample", sample,
                  "pass over words above this share of the text, the oftener the more frequent; 0: never", 0, 1);
   program.option("--min-count", min_count, "leave out words that stand there less often", 1);
   program.option("--words", words, "and all but the most frequent ones", 1, 1 << 30);
   program.option(
       "--epochs", epochs,
-      "how often to read the text; if not given: 5 to 20 times, until 40 million words are read; next word: 5");
+      "how often to read the text; if not given: 5 to 15 times, until 30 million words are read; next word: 5");
   program.option("--lr", lr, "learning rate at the start, falling; 0: 0.025, or Adam's 0.002 for the next word", 0,
                  1e3);
   program.flag("--lower", lower, "fold the text to lower case");
@@ -80,18 +86,21 @@ void WordFlags::check() const {
 }
 
 int64_t WordFlags::epochs_for(int64_t words) const {
-  constexpr int64_t enough = 40'000'000, least = 5, most = 20;
   if (epochs) return *epochs;
-  if (is_next_word()) return least;  // what it has read too often it knows by heart
-  return std::clamp((enough + words - 1) / std::max<int64_t>(1, words), least, most);
+  if (is_next_word()) return least_epochs;  // what it has read too often it knows by heart
+  return std::clamp((enough_words + words - 1) / std::max<int64_t>(1, words), least_epochs, most_epochs);
 }
 
-models::Word2VecOptions WordFlags::model_options() const {
+int64_t WordFlags::negative_for(int64_t words) const {
+  return negative.value_or(words < enough_words / least_epochs ? 10 : 5);
+}
+
+models::Word2VecOptions WordFlags::model_options(int64_t words) const {
   return {.width = dim,
           .sample = sample,
           .step = {.model = model == "cbow" ? WordModel::cbow : WordModel::skip_gram,
                    .window = window,
-                   .negative = negative,
+                   .negative = negative_for(words),
                    .fast = fast},
           .subwords = subwords,
           .pieces = {.buckets = buckets}};
@@ -101,10 +110,10 @@ models::NextWordOptions WordFlags::next_word_options() const {
   return {.width = dim, .context = window, .hidden = hidden, .samples = samples, .dropout = dropout};
 }
 
-std::string WordFlags::arguments(const Settings& settings) const {
+std::string WordFlags::arguments(const Settings& settings, int64_t words) const {
   std::ostringstream line;
   line.precision(17);
-  line << "--model " << model << " --dim " << dim << " --window " << window << " --negative " << negative
+  line << "--model " << model << " --dim " << dim << " --window " << window << " --negative " << negative_for(words)
        << " --sample " << sample << " --min-count " << min_count << " --words " << words << " --lr " << rate()
        << " --seed " << settings.seed;
   if (is_next_word()) line << " --hidden " << hidden << " --samples " << samples << " --dropout " << dropout;

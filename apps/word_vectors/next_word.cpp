@@ -30,7 +30,7 @@ void learn_next_word(const Corpus& corpus, const WordFlags& flags, const Setting
   optim::LinearLR decay(
       optimizer, {.start_factor = 1, .end_factor = 0.01, .total_iters = std::max<int64_t>(1, epochs * words.steps())});
 
-  Training training(settings, epochs, model, optimizer, words, flags.arguments(settings));
+  Training training(settings, epochs, model, optimizer, words, flags.arguments(settings, corpus.lines.size(0)));
   training.count_in("words", 1);
   training.before_steps([&](int64_t step) { decay.set_epoch(step); });
   if (valid.defined()) training.measure_epochs([&] { return model.perplexity(valid); }, "perplexity");
