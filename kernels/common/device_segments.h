@@ -36,21 +36,19 @@ struct SortedEntries {
   SortedEntries(const Tensor& index, int64_t rows) : count(index.numel()), rows(rows) {
     require(rows < 0xffffffff && count < 0xffffffff, "embedding",
             "{} entries of a table of {} rows are more than can be sorted", count, rows);
-    const TensorOptions options{i32, index.device()};
-    const Tensor unsorted = Tensor::empty({2, count}, options), sorted = Tensor::empty({2, count}, options);
+    const auto numbers = [&] { return Tensor::empty({count}, {i32, index.device()}); };
+    const Tensor unsorted_keys = numbers(), unsorted_positions = numbers();
+    keys = numbers();
+    positions = numbers();
     const int bits = std::bit_width(static_cast<uint64_t>(rows));
     const Tensor workspace = Tensor::empty({static_cast<int64_t>(sort_workspace(count, bits))}, {u8, index.device()});
-    auto words = [](const Tensor& tensor, int64_t row) {
-      return reinterpret_cast<uint32_t*>(tensor[row].data<int32_t>());
-    };
+    const auto words = [](const Tensor& tensor) { return reinterpret_cast<uint32_t*>(tensor.data<int32_t>()); };
     visit_index("embedding", index.dtype(), [&]<class Index>() {
       launch(number_entries_kernel<Index>, blocks_for(count), 256, 0, current_stream(), index.data<Index>(),
-             words(unsorted, 0), words(unsorted, 1), count, rows);
+             words(unsorted_keys), words(unsorted_positions), count, rows);
     });
-    sort_pairs(words(unsorted, 0), words(sorted, 0), words(unsorted, 1), words(sorted, 1), count, bits,
+    sort_pairs(words(unsorted_keys), words(keys), words(unsorted_positions), words(positions), count, bits,
                workspace.data(), current_stream());
-    keys = sorted[0];
-    positions = sorted[1];
   }
 };
 

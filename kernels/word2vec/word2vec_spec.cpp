@@ -281,7 +281,7 @@ Spec spec(std::string name, Word2VecStepOptions options, std::vector<std::vector
 extern const Specs word2vec_specs;
 const Specs word2vec_specs = {
     spec("skip_gram", {.window = 3, .negative = 3, .batch = 16, .crowd = 4},
-         {{7, 5, 40}, {1, 1, 1}, {2, 3, 0}, {5, 64, 20}, {12, 130, 40}, {300, 100, 500}}, errors()),
+         {{7, 5, 40}, {7, 5, 48}, {1, 1, 1}, {2, 3, 0}, {5, 64, 20}, {12, 130, 40}, {300, 100, 500}}, errors()),
     spec("skip_gram, long window", {.window = 7, .negative = 8, .batch = 12},
          {{9, 3, 24}, {400, 3, 208}, {500, 128, 700}}),
     spec("cbow", {.model = WordModel::cbow, .window = 3, .negative = 4, .batch = 16, .crowd = 3},
