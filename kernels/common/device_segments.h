@@ -30,7 +30,6 @@ __global__ void number_entries_kernel(const Index* index, uint32_t* keys, uint32
 
 /// The entries of `index` [count] in the order of their rows (stable); those outside of the table have the key `rows`.
 struct SortedEntries {
-  Tensor keys, positions;  ///< i32, read as uint32_t
   int64_t count, rows;
 
   SortedEntries(const Tensor& index, int64_t rows) : count(index.numel()), rows(rows) {
@@ -38,18 +37,25 @@ struct SortedEntries {
             "{} entries of a table of {} rows are more than can be sorted", count, rows);
     const auto numbers = [&] { return Tensor::empty({count}, {i32, index.device()}); };
     const Tensor unsorted_keys = numbers(), unsorted_positions = numbers();
-    keys = numbers();
-    positions = numbers();
+    keys_ = numbers();
+    positions_ = numbers();
     const int bits = std::bit_width(static_cast<uint64_t>(rows));
     const Tensor workspace = Tensor::empty({static_cast<int64_t>(sort_workspace(count, bits))}, {u8, index.device()});
-    const auto words = [](const Tensor& tensor) { return reinterpret_cast<uint32_t*>(tensor.data<int32_t>()); };
     visit_index("embedding", index.dtype(), [&]<class Index>() {
       launch(number_entries_kernel<Index>, blocks_for(count), 256, 0, current_stream(), index.data<Index>(),
              words(unsorted_keys), words(unsorted_positions), count, rows);
     });
-    sort_pairs(words(unsorted_keys), words(keys), words(unsorted_positions), words(positions), count, bits,
+    sort_pairs(words(unsorted_keys), words(keys_), words(unsorted_positions), words(positions_), count, bits,
                workspace.data(), current_stream());
   }
+
+  const uint32_t* keys() const { return words(keys_); }
+  const uint32_t* positions() const { return words(positions_); }
+
+ private:
+  static uint32_t* words(const Tensor& tensor) { return reinterpret_cast<uint32_t*>(tensor.data<int32_t>()); }
+
+  Tensor keys_, positions_;  ///< i32: there is no dtype of uint32_t
 };
 
 /// Where the entries of the first level come from: rows of a matrix, by their positions.
@@ -147,9 +153,8 @@ void sum_level(const Source& source, const Sink& sink, int64_t count, int64_t wi
 template <class T, class Sink>
 void sum_segments(const SortedEntries& entries, const Tensor& values, const Sink& sink) {
   const int64_t width = values.size(-1);
-  const MatrixRows<T> source{reinterpret_cast<const uint32_t*>(entries.keys.data<int32_t>()),
-                             reinterpret_cast<const uint32_t*>(entries.positions.data<int32_t>()), values.data<T>(),
-                             width, static_cast<uint32_t>(entries.rows)};
+  const MatrixRows<T> source{entries.keys(), entries.positions(), values.data<T>(), width,
+                             static_cast<uint32_t>(entries.rows)};
   constexpr int most = wide<compute_t<T>>;
   if (width % most == 0 && is_aligned<most>(values.data<T>()) && is_aligned<most>(sink.address))
     sum_level<most, compute_t<T>>(source, sink, entries.count, width, values.device());

@@ -99,10 +99,8 @@ template <class T>
 void bias_gradient(const ConvolutionShape& s, const T* gradient, const Tensor& target) {
   const LoadGradient<T> load{gradient, s.out_channels};
   const int64_t pixels = s.batch * s.out_height * s.out_width;
-  if (widest_vector<T>(s.out_channels, gradient) == wide<T>)
-    sum_pixels<wide<T>, compute_t<T>>(load, pixels, s.out_channels, target);
-  else
-    sum_pixels<1, compute_t<T>>(load, pixels, s.out_channels, target);
+  const auto run = [&]<int vector>() { sum_pixels<vector, compute_t<T>>(load, pixels, s.out_channels, target); };
+  with_vector<T>(s.out_channels, run, gradient);
 }
 
 Tensor workspace(const Convolution& convolution, ConvolutionPass pass) {

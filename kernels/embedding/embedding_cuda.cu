@@ -114,8 +114,7 @@ void renormalise_rows(const Tensor& table, const Tensor& index, double max_norm,
   visit_floating("embedding", table.dtype(), [&]<class T>() {
     constexpr int warps = threads / warp_size;
     launch(renormalise_kernel<T>, (count + warps - 1) / warps, threads, 0, current_stream(), table.data<T>(),
-           reinterpret_cast<const uint32_t*>(entries.keys.data<int32_t>()), count, static_cast<uint32_t>(rows),
-           table.size(1), max_norm, norm_type, error_record());
+           entries.keys(), count, static_cast<uint32_t>(rows), table.size(1), max_norm, norm_type, error_record());
   });
 }
 

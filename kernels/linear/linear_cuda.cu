@@ -322,10 +322,8 @@ void linear_gradient(const LinearGradient& operands) {
   visit_floating("linear", operands.gradient.dtype(), [&]<class T>() {
     const T *gradient = data_or_null<T>(operands.gradient), *result = data_or_null<T>(operands.result);
     T *masked = data_or_null<T>(operands.masked), *sums = data_or_null<T>(operands.sums);
-    if (widest_vector<T>(columns, gradient, result, masked) == wide<T>)
-      launch_gradient<wide<T>>(gradient, result, masked, sums, rows, columns);
-    else
-      launch_gradient<1>(gradient, result, masked, sums, rows, columns);
+    const auto run = [&]<int vector>() { launch_gradient<vector>(gradient, result, masked, sums, rows, columns); };
+    with_vector<T>(columns, run, gradient, result, masked);
   });
 }
 

@@ -254,7 +254,7 @@ __global__ void move_kernel(Step s, index_t batch, Sorted entries, const ErrorRe
       }
     }
     if (column >= s.width) continue;
-    const float share = s.crowd < static_cast<float>(times) ? s.crowd / static_cast<float>(times) : 1.0f;
+    const float share = crowd_share(s.crowd, static_cast<float>(times));
     float* to = (row < s.words ? s.input + row * s.width : s.output + (row - s.words) * s.width) + column;
     Vector<float, vector> moved = load_vector<vector>(to);
 #pragma unroll
@@ -290,7 +290,7 @@ __global__ void share_out_kernel(Step s, index_t batch, const ErrorRecord* error
     int met = 0;
     for (int32_t at = begin; at < end; ++at) met += s.touched[s.users[at]] == batch + 1;
     if (met == 0) continue;
-    const float share = s.crowd < static_cast<float>(met) ? s.crowd / static_cast<float>(met) : 1.0f;
+    const float share = crowd_share(s.crowd, static_cast<float>(met));
     for (index_t column = lane; column < s.width; column += warp_size) {
       float sum = s.table[row * s.width + column];
       for (int32_t at = begin; at < end; ++at) {
@@ -387,16 +387,14 @@ void run_batch(const Step& s, index_t batch, const Sorted& entries) {
 void run_group(const Step& s, const Tensor& keys, index_t begin, index_t end) {
   const index_t each = s.most * s.entries();
   const SortedEntries sorted(keys.slice(0, begin * each, end * each), (end - begin) * s.keys_a_batch());
-  const auto words = [](const Tensor& numbers) { return reinterpret_cast<const uint32_t*>(numbers.data<int32_t>()); };
-  for (index_t batch = begin; batch < end; ++batch) {
-    const index_t first = (batch - begin) * each;
-    const Sorted entries{words(sorted.keys) + first, words(sorted.positions) + first, each,
-                         static_cast<uint32_t>(first)};
-    if (widest_vector<float>(s.width, s.input, s.output, s.changes) == wide<float>)
-      run_batch<wide<float>>(s, batch, entries);
-    else
-      run_batch<1>(s, batch, entries);
-  }
+  const auto run = [&]<int vector>() {
+    for (index_t batch = begin; batch < end; ++batch) {
+      const index_t first = (batch - begin) * each;
+      run_batch<vector>(s, batch,
+                        {sorted.keys() + first, sorted.positions() + first, each, static_cast<uint32_t>(first)});
+    }
+  };
+  with_vector<float>(s.width, run, s.input, s.output, s.changes);
 }
 
 }  // namespace

@@ -25,7 +25,7 @@ class Slots {
   void finish(float crowd) {
     for (int slot = 0; slot < rows_.count; ++slot) {
       slots_[static_cast<size_t>(rows_.rows[slot])] = -1;
-      rows_.share[slot] = std::min(1.0f, crowd / rows_.share[slot]);
+      rows_.share[slot] = crowd_share(crowd, rows_.share[slot]);
     }
   }
 
@@ -65,7 +65,7 @@ void Plan::share_parts(const Word2VecCall& call, Batch& batch) {
   };
   for_each_part([](int32_t& met) { ++met; });
   const auto crowd = static_cast<float>(call.options.crowd);
-  for_each_part([&](int32_t met) { batch.part_shares.push_back(std::min(1.0f, crowd / static_cast<float>(met))); });
+  for_each_part([&](int32_t met) { batch.part_shares.push_back(crowd_share(crowd, static_cast<float>(met))); });
   for_each_part([](int32_t& met) { met = 0; });
 }
 

@@ -49,6 +49,10 @@ PERCALE_HOST_DEVICE inline int32_t noise_word(uint32_t which, uint32_t chance, c
   return uniform_from_bits(chance) < accept[entry] ? static_cast<int32_t>(entry) : alias[entry];
 }
 
+/// What a row takes of what `times` entries of a batch add to it: all, or where they are more than a crowd their mean
+/// times the crowd.
+PERCALE_HOST_DEVICE inline float crowd_share(float crowd, float times) { return crowd < times ? crowd / times : 1.0f; }
+
 namespace cpu {
 void word2vec(const Word2VecCall& call);
 }
